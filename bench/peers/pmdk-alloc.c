@@ -1,0 +1,122 @@
+/* Allocation and free on libpmemobj, atomic and in transactions, on one or more threads.
+ *
+ *   pmdk-alloc --pool PATH [--pool-mib 1024]
+ *
+ * Input lines: SIZE bytes, THREADS threads, K objects per thread, all allocated and then all freed in the same order:
+ *   atomic SIZE THREADS K   pmemobj_alloc, pmemobj_free
+ *   tx SIZE THREADS K       one transaction with one pmemobj_tx_alloc or pmemobj_tx_free
+ * Answer: `alloc_ns`, `free_ns` (wall time of each phase over all threads) and `ops` (objects over all threads).
+ */
+#include <pthread.h>
+#include <stdbool.h>
+#include "pmdk.h"
+
+enum { MAX_THREADS = 16, TYPE = 1 };
+
+struct worker {
+    pthread_t thread;
+    PMEMoid *objects;
+};
+
+static bool s_in_transactions;
+static uint64_t s_size, s_count;
+static pthread_barrier_t s_barrier;
+
+static void allocate_atomic(PMEMoid *object)
+{
+    if (pmemobj_alloc(s_pool, object, s_size, TYPE, NULL, NULL) != 0)
+        die("pmdk-alloc: %s (enlarge --pool-mib)", pmemobj_errormsg());
+}
+
+static void allocate_in_transaction(PMEMoid *object)
+{
+    TX_BEGIN(s_pool) {
+        *object = pmemobj_tx_alloc(s_size, TYPE);
+    } TX_ONABORT {
+        die("pmdk-alloc: %s (enlarge --pool-mib)", pmemobj_errormsg());
+    } TX_END
+}
+
+static void free_in_transaction(PMEMoid object)
+{
+    TX_BEGIN(s_pool) {
+        pmemobj_tx_free(object);
+    } TX_ONABORT {
+        die("pmdk-alloc: %s", pmemobj_errormsg());
+    } TX_END
+}
+
+static void *work(void *argument)
+{
+    struct worker *worker = argument;
+    pthread_barrier_wait(&s_barrier);
+    for (uint64_t i = 0; i < s_count; i++) {
+        if (s_in_transactions)
+            allocate_in_transaction(&worker->objects[i]);
+        else
+            allocate_atomic(&worker->objects[i]);
+    }
+    pthread_barrier_wait(&s_barrier);
+    pthread_barrier_wait(&s_barrier);
+    for (uint64_t i = 0; i < s_count; i++) {
+        if (s_in_transactions)
+            free_in_transaction(worker->objects[i]);
+        else
+            pmemobj_free(&worker->objects[i]);
+    }
+    pthread_barrier_wait(&s_barrier);
+    return NULL;
+}
+
+static void run(uint64_t threads)
+{
+    struct worker workers[MAX_THREADS];
+    pthread_barrier_init(&s_barrier, NULL, (unsigned)threads + 1);
+    for (uint64_t i = 0; i < threads; i++) {
+        /* Written, not only reserved: the timed part shall not fault these pages in. */
+        workers[i].objects = malloc(s_count * sizeof(PMEMoid));
+        if (workers[i].objects == NULL)
+            die("pmdk-alloc: no memory for %" PRIu64 " objects", s_count);
+        memset(workers[i].objects, 0xff, s_count * sizeof(PMEMoid));
+        if (pthread_create(&workers[i].thread, NULL, work, &workers[i]) != 0)
+            die("pmdk-alloc: cannot start a thread");
+    }
+
+    struct counts before = counts_now();
+    pthread_barrier_wait(&s_barrier);
+    uint64_t start = now_ns();
+    pthread_barrier_wait(&s_barrier);
+    uint64_t allocated = now_ns();
+    pthread_barrier_wait(&s_barrier);
+    uint64_t resumed = now_ns();
+    pthread_barrier_wait(&s_barrier);
+    uint64_t freed = now_ns();
+
+    for (uint64_t i = 0; i < threads; i++) {
+        pthread_join(workers[i].thread, NULL);
+        free(workers[i].objects);
+    }
+    pthread_barrier_destroy(&s_barrier);
+    printf("alloc_ns=%" PRIu64 " free_ns=%" PRIu64 " ", allocated - start, freed - resumed);
+    print_batch(freed - start, threads * s_count, before);
+}
+
+static void answer(const char *line)
+{
+    uint64_t threads = 0;
+    char mode[16];
+    if (sscanf(line, "%15s %" SCNu64 " %" SCNu64 " %" SCNu64, mode, &s_size, &threads, &s_count) != 4
+        || (strcmp(mode, "atomic") != 0 && strcmp(mode, "tx") != 0) || threads < 1 || threads > MAX_THREADS || s_size < 1 || s_count < 1) {
+        printf("error '%s' is unknown or out of range\n", line);
+        return;
+    }
+    s_in_transactions = strcmp(mode, "tx") == 0;
+    run(threads);
+}
+
+int main(int argc, char **argv)
+{
+    create_pool(argc, argv, "cscm-bench-alloc", 1024);
+    serve(answer);
+    return 0;
+}
