@@ -1,0 +1,18 @@
+namespace Cscm.Csi;
+
+/// <summary>Who the driver is and where it runs. Immutable.</summary>
+/// <param name="NodeId">The node's name as the orchestrator knows it: at most 192 bytes, as CSI limits node ids.</param>
+public sealed record DriverInfo(string NodeId)
+{
+    public const string Name = "cscm.io";
+
+    /// <summary>The topology segment that pins a volume to its node.</summary>
+    public const string TopologyKey = $"topology.{Name}/node";
+
+    public static string Version { get; } = typeof(DriverInfo).Assembly.GetName().Version?.ToString(3) ?? "0.0.0";
+
+    /// <summary>
+    /// Volumes that one node takes, zero for no limit. Each staged image holds a loop device and a mount, which is what runs out first.
+    /// </summary>
+    public long MaximumVolumes { get; init; } = 1024;
+}
