@@ -3,7 +3,7 @@
  * A peer is a long-lived process that a benchmark drives batch by batch, so that its batches alternate with ours in one run.
  *   - It prints `ready` and then answers each line of its standard input with one line of `name=value` pairs; `ns` is the batch's
  *     wall time in nanoseconds and `ops` its number of operations. `error <text>` answers a line that it cannot carry out.
- *   - It ends, and removes the file it made, on `quit` or at the end of its input.
+ *   - It ends on `quit` or at the end of its input. Its file has no name by then: it is unlinked as soon as it is mapped.
  *
  * Keys: the i-th key (i from 0) is the (i + 1)-th output of splitmix64 (Steele, Lea, Flood: "Fast Splittable Pseudorandom Number
  * Generators", OOPSLA 2014) whose state starts at the seed; the value of a key is the key's bitwise complement.

@@ -11,15 +11,7 @@ static inline struct counts counts_now(void)
     return counts_so_far != NULL ? counts_so_far() : (struct counts){ 0 };
 }
 
-static const char *s_pool_path;
 static PMEMobjpool *s_pool;
-
-static void remove_pool(void)
-{
-    if (s_pool != NULL)
-        pmemobj_close(s_pool);
-    unlink(s_pool_path);
-}
 
 /* Makes the pool of `--pool PATH` (`--pool-mib N`), all its pages present, persisted by CPU write-back and fences wherever it lies. */
 static inline void create_pool(int argc, char **argv, const char *layout, uint64_t default_mib)
@@ -31,17 +23,17 @@ static inline void create_pool(int argc, char **argv, const char *layout, uint64
         die("%s: cannot start itself again with PMEM_IS_PMEM_FORCE=1", argv[0]);
     }
 
-    s_pool_path = text_option(argc, argv, "--pool", NULL);
-    if (s_pool_path == NULL)
+    const char *path = text_option(argc, argv, "--pool", NULL);
+    if (path == NULL)
         die("%s: say where the pool goes: --pool /dev/shm/NAME", argv[0]);
     uint64_t mib = number_option(argc, argv, "--pool-mib", default_mib);
     int prefault = 1;
     if (pmemobj_ctl_set(NULL, "prefault.at_create", &prefault) != 0)
         die("%s: prefault.at_create: %s", argv[0], pmemobj_errormsg());
-    s_pool = pmemobj_create(s_pool_path, layout, mib << 20, 0600);
+    s_pool = pmemobj_create(path, layout, mib << 20, 0600);
     if (s_pool == NULL)
-        die("%s: cannot create the pool %s: %s (a file left by an earlier run may be removed)", argv[0], s_pool_path, pmemobj_errormsg());
-    atexit(remove_pool);
+        die("%s: cannot create the pool %s: %s (a file left by an earlier run may be removed)", argv[0], path, pmemobj_errormsg());
+    unlink(path); /* the mapping keeps the file alive: nothing stays behind, however this process ends */
 }
 
 /* Prints the answer to a batch; the counting builds add what libpmemobj did in it. */

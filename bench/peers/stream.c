@@ -124,8 +124,6 @@ static void answer(const char *line)
         printf("error '%s' is unknown\n", line);
 }
 
-static void remove_file(void) { unlink(s_path); }
-
 static char *map(size_t bytes)
 {
     /* One huge page more than needed, so that the first array can start on a huge page's boundary. */
@@ -134,7 +132,7 @@ static char *map(size_t bytes)
         fd = open(s_path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
         if (fd < 0)
             die("stream: cannot create %s: %m (a file left by an earlier run may be removed)", s_path);
-        atexit(remove_file);
+        unlink(s_path); /* the mapping keeps the file alive: nothing stays behind, however this process ends */
         int failure = posix_fallocate(fd, 0, (off_t)bytes);
         if (failure != 0)
             die("stream: %s cannot hold %zu bytes: %s", s_path, bytes, strerror(failure));

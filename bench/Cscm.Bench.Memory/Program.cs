@@ -1,0 +1,30 @@
+using Cscm.Bench.Memory;
+using Cscm.Bench.Memory.Stream;
+
+const string Usage = """
+    usage: cscm-bench-memory BENCHMARK [--OPTION VALUE]...
+      stream   [--path DIRECTORY] [--elements N] [--rounds N]
+    Every benchmark takes --peers DIRECTORY, where bench/peers/build has put the programs to compare with.
+    """;
+
+try
+{
+    if (args.Length == 0)
+        throw new BenchException(Usage);
+    var options = new BenchOptions(args.AsSpan(1));
+    switch (args[0])
+    {
+        case "stream":
+            StreamBench.Run(options);
+            break;
+        default:
+            throw new BenchException($"there is no benchmark '{args[0]}'\n{Usage}");
+    }
+
+    return 0;
+}
+catch (BenchException exception)
+{
+    Console.Error.WriteLine(exception.Message);
+    return 1;
+}
