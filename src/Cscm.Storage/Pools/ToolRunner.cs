@@ -1,0 +1,55 @@
+using System.Diagnostics;
+
+namespace Cscm.Storage.Pools;
+
+/// <summary>Runs the external tools that are the only interface to something (mkfs, resize2fs).</summary>
+internal static class ToolRunner
+{
+    private static readonly string[] s_directories = ["/usr/sbin", "/sbin", "/usr/bin", "/bin", "/usr/local/sbin", "/usr/local/bin"];
+
+    /// <summary>Runs a tool to its end. Cancelling kills it.</summary>
+    /// <exception cref="StorageException">FailedPrecondition: the tool is not installed.</exception>
+    public static async Task<(int ExitCode, string Output)> RunAsync(
+        string tool, string package, IEnumerable<string> arguments, CancellationToken cancellationToken)
+    {
+        string path = s_directories.Select(directory => Path.Combine(directory, tool)).FirstOrDefault(File.Exists)
+            ?? throw new StorageException(StorageErrorKind.FailedPrecondition, $"the tool {tool} is not installed on this node: install the package {package}");
+        var start = new ProcessStartInfo(path)
+        {
+            UseShellExecute = false,
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            WorkingDirectory = "/",
+        };
+        foreach (string argument in arguments)
+            start.ArgumentList.Add(argument);
+        start.Environment["LC_ALL"] = "C";
+
+        using Process process = Process.Start(start) ?? throw new IOException($"{path} could not be started");
+        process.StandardInput.Close();
+        // Both pipes are drained at once: a tool that fills the one that nobody reads would never end.
+        Task<string> output = process.StandardOutput.ReadToEndAsync(CancellationToken.None);
+        Task<string> errors = process.StandardError.ReadToEndAsync(CancellationToken.None);
+        try
+        {
+            await process.WaitForExitAsync(cancellationToken);
+        }
+        catch (OperationCanceledException)
+        {
+            process.Kill();
+            await process.WaitForExitAsync(CancellationToken.None);
+            throw;
+        }
+        string text = $"{(await output).Trim()}\n{(await errors).Trim()}".Trim();
+        return (process.ExitCode, text);
+    }
+
+    /// <summary>As <see cref="RunAsync"/>, for a tool whose only good exit code is zero.</summary>
+    public static async Task RunOrThrowAsync(string tool, string package, IReadOnlyList<string> arguments, CancellationToken cancellationToken)
+    {
+        (int exitCode, string output) = await RunAsync(tool, package, arguments, cancellationToken);
+        if (exitCode != 0)
+            throw new StorageException(StorageErrorKind.Internal, $"{tool} {string.Join(' ', arguments)} ended with exit code {exitCode}: {output}");
+    }
+}
