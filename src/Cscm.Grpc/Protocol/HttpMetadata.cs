@@ -1,10 +1,9 @@
 using System.Globalization;
-using Cscm.Grpc.Protocol;
 using Grpc.Core;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Primitives;
 
-namespace Cscm.Grpc.Server;
+namespace Cscm.Grpc.Protocol;
 
 /// <summary>Metadata to and from the headers and trailers of HTTP.</summary>
 internal static class HttpMetadata
