@@ -1,0 +1,66 @@
+namespace Cscm.Memory.Allocation;
+
+/// <summary>One thread's free blocks, a small stack per size class: allocation and free without a lock. Used by its thread only.</summary>
+internal sealed class BlockCache
+{
+    private const int MaxBlocks = 64;
+    private const int MaxBytes = 64 * 1024;
+    private readonly Stack[] _stacks = new Stack[SizeClasses.Count];
+
+    public BlockCache()
+    {
+        for (int i = 0; i < _stacks.Length; i++)
+        {
+            _stacks[i].Capacity = Math.Clamp(MaxBytes / SizeClasses.SizeOf(i), 2, MaxBlocks);
+        }
+    }
+
+    public bool TryPop(int sizeClass, out Block block)
+    {
+        ref Stack stack = ref _stacks[sizeClass];
+        if (stack.Count == 0)
+        {
+            block = default;
+            return false;
+        }
+
+        block = stack.Blocks![--stack.Count];
+        return true;
+    }
+
+    public bool TryPush(in Block block)
+    {
+        ref Stack stack = ref _stacks[block.Run.SizeClass];
+        if (stack.Count == stack.Capacity)
+        {
+            return false;
+        }
+
+        stack.Blocks ??= new Block[stack.Capacity];
+        stack.Blocks[stack.Count++] = block;
+        return true;
+    }
+
+    public int Room(int sizeClass) => _stacks[sizeClass].Capacity - _stacks[sizeClass].Count;
+
+    public long FreeBytes
+    {
+        get
+        {
+            long bytes = 0;
+            for (int i = 0; i < _stacks.Length; i++)
+            {
+                bytes += (long)_stacks[i].Count * SizeClasses.SizeOf(i);
+            }
+
+            return bytes;
+        }
+    }
+
+    private struct Stack
+    {
+        public Block[]? Blocks;
+        public int Count;
+        public int Capacity;
+    }
+}

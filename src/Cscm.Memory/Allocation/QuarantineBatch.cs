@@ -1,0 +1,28 @@
+namespace Cscm.Memory.Allocation;
+
+/// <summary>
+/// Freed blocks that replay could still write to: they become available when the horizon has passed the youngest record that freed one.
+/// </summary>
+internal sealed class QuarantineBatch
+{
+    private const int MaxBlocks = 64;
+    private const long MaxBytes = 64 * 1024;
+    private readonly Block[] _blocks = new Block[MaxBlocks];
+
+    public int Count { get; private set; }
+
+    public long SizeBytes { get; private set; }
+
+    public ulong Sequence { get; private set; }
+
+    public bool IsFull => Count == MaxBlocks || SizeBytes >= MaxBytes;
+
+    public ReadOnlySpan<Block> Blocks => new(_blocks, 0, Count);
+
+    public void Add(in Block block, ulong sequence)
+    {
+        _blocks[Count++] = block;
+        SizeBytes += block.SizeBytes;
+        Sequence = sequence;
+    }
+}

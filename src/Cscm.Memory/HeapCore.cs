@@ -1,0 +1,281 @@
+using System.Collections.Concurrent;
+using System.Diagnostics.CodeAnalysis;
+using System.Runtime.CompilerServices;
+using Cscm.Memory.Allocation;
+using Cscm.Memory.Log;
+using Cscm.Memory.Media;
+using Cscm.Memory.Medium;
+using Cscm.Memory.Native;
+using Cscm.Memory.Transactions;
+
+namespace Cscm.Memory;
+
+/// <summary>The engine of an open heap: what the public façade, transactions and collections share. Thread-safe.</summary>
+internal sealed unsafe class HeapCore : IDisposable
+{
+    private readonly Lock _contextsGate = new();
+    private readonly List<TransactionContext> _contexts = [];
+    private readonly ConcurrentQueue<QuarantineBatch> _quarantine = new();
+    private long _quarantinedBytes;
+    private volatile Exception? _failure;
+    private volatile bool _isClosed;
+    private HeapGeometry _geometry;
+
+    [ThreadStatic]
+    private static TransactionContext? t_context;
+
+    public HeapCore(HeapMapping mapping, MediumPort medium, in Superblock superblock, HeapGeometry geometry, bool isReadOnly)
+    {
+        Mapping = mapping;
+        Medium = medium;
+        Start = medium.Start;
+        Salt = superblock.Salt;
+        IsReadOnly = isReadOnly;
+        _geometry = geometry;
+        Log = new LogArea(medium, superblock.LogOffset, superblock.LaneCount, superblock.LaneBytes, superblock.Salt);
+        Allocator = new HeapAllocator(geometry);
+        Checkpointer = new Checkpointer(this);
+    }
+
+    public HeapMapping Mapping { get; }
+
+    public MediumPort Medium { get; }
+
+    public byte* Start { get; }
+
+    public ulong Salt { get; }
+
+    public bool IsReadOnly { get; }
+
+    public LogArea Log { get; }
+
+    public HeapAllocator Allocator { get; }
+
+    public Checkpointer Checkpointer { get; }
+
+    public HeapGeometry Geometry
+    {
+        get => _geometry;
+        set => Volatile.Write(ref _geometry, value);
+    }
+
+    public string Name => Medium.Name;
+
+    public bool IsClosed => _isClosed;
+
+    public long QuarantinedBytes => Volatile.Read(ref _quarantinedBytes);
+
+    /// <summary>The calling thread's context.</summary>
+    public TransactionContext Context
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get
+        {
+            TransactionContext? context = t_context;
+            return context is not null && ReferenceEquals(context.Core, this) ? context : FindContext();
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void ThrowIfUnusable(bool forWriting = false)
+    {
+        if (_isClosed || _failure is not null || (forWriting && IsReadOnly))
+        {
+            ThrowUnusable();
+        }
+    }
+
+    /// <summary>Throws unless the range lies in the data of the heap.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void CheckRange(long offset, long lengthBytes)
+    {
+        HeapGeometry geometry = _geometry;
+        if (_isClosed || offset < geometry.DataOffset || lengthBytes < 0 || (ulong)offset + (ulong)lengthBytes > (ulong)geometry.SizeBytes)
+        {
+            ThrowBadRange(offset, lengthBytes);
+        }
+    }
+
+    /// <summary>Latches the heap: every later call throws.</summary>
+    public void Fail(Exception cause)
+    {
+        lock (_contextsGate)
+        {
+            _failure ??= cause;
+        }
+    }
+
+    public Block Allocate(BlockCache cache, long sizeBytes, long alignment)
+    {
+        if (sizeBytes <= 0 || alignment <= 0 || (alignment & (alignment - 1)) != 0)
+        {
+            throw Misuse(0, $"cannot allocate {sizeBytes} bytes aligned to {alignment}", "Sizes are positive, alignments powers of two");
+        }
+
+        if (TryAllocate(cache, sizeBytes, alignment, out Block block))
+        {
+            return block;
+        }
+
+        // What was freed lately waits for the horizon: move it.
+        DrainQuarantine();
+        if (TryAllocate(cache, sizeBytes, alignment, out block))
+        {
+            return block;
+        }
+
+        TransactionContext context = Context;
+        context.FlushQuarantine();
+        Checkpointer.RunNow();
+        DrainQuarantine();
+        context.FlushCache();
+        FlushEndedContexts();
+        Allocator.ReleaseEmptyRuns();
+        if (TryAllocate(cache, sizeBytes, alignment, out block))
+        {
+            return block;
+        }
+
+        AllocatorUsage usage = Allocator.Usage();
+        throw Exhausted(
+            $"no room for {sizeBytes} bytes: {usage.FreeChunkBytes} bytes in free chunks, largest piece {usage.LargestExtentBytes}",
+            "Free something, or grow the heap with ScmHeap.Grow");
+    }
+
+    public void Quarantine(QuarantineBatch batch)
+    {
+        long bytes = Interlocked.Add(ref _quarantinedBytes, batch.SizeBytes);
+        _quarantine.Enqueue(batch);
+        if (bytes > Geometry.SizeBytes / 8)
+        {
+            Checkpointer.Request();
+        }
+    }
+
+    /// <summary>Releases what the horizon has passed.</summary>
+    public void DrainQuarantine()
+    {
+        ulong horizon = Checkpointer.Horizon;
+        while (_quarantine.TryPeek(out QuarantineBatch? oldest) && oldest.Sequence <= horizon && _quarantine.TryDequeue(out QuarantineBatch? batch))
+        {
+            if (batch.Sequence > horizon)
+            {
+                // Another thread took the one we saw.
+                _quarantine.Enqueue(batch);
+                return;
+            }
+
+            foreach (ref readonly Block block in batch.Blocks)
+            {
+                Allocator.ReturnToRun(block);
+            }
+
+            Interlocked.Add(ref _quarantinedBytes, -batch.SizeBytes);
+        }
+    }
+
+    public TransactionContext[] Contexts()
+    {
+        lock (_contextsGate)
+        {
+            return [.. _contexts];
+        }
+    }
+
+    public void Dispose()
+    {
+        if (_isClosed)
+        {
+            return;
+        }
+
+        Checkpointer.Dispose();
+        if (_failure is null && !IsReadOnly)
+        {
+            Checkpointer.RunNow();
+        }
+
+        _isClosed = true;
+        lock (_contextsGate)
+        {
+            foreach (TransactionContext context in _contexts)
+            {
+                context.Dispose();
+            }
+
+            _contexts.Clear();
+        }
+
+        Log.Dispose();
+        Mapping.Dispose();
+    }
+
+    public ScmMisuseException Misuse(long offset, string problem, string remedy) => new(Name, offset == 0 ? -1 : offset, problem, remedy);
+
+    public ScmOutOfSpaceException Exhausted(string problem, string remedy) => new(Name, problem, remedy);
+
+    public ScmCorruptionException Corrupt(long offset, string problem, string remedy) => new(Name, offset, problem, remedy);
+
+    private bool TryAllocate(BlockCache cache, long sizeBytes, long alignment, out Block block) =>
+        alignment <= 16
+            ? Allocator.TryAllocate(cache, sizeBytes, out block)
+            : Allocator.TryAllocateAligned(cache, sizeBytes, alignment, out block);
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private TransactionContext FindContext()
+    {
+        ThrowIfUnusable();
+        Thread current = Thread.CurrentThread;
+        lock (_contextsGate)
+        {
+            TransactionContext? mine = _contexts.Find(context => context.Owner == current);
+            // A context whose thread has ended is taken over with its free blocks.
+            mine ??= _contexts.Find(context => !context.Owner.IsAlive && context.Depth == 0);
+            if (mine is null)
+            {
+                mine = new TransactionContext(this, current, _contexts.Count % Log.LaneCount);
+                _contexts.Add(mine);
+            }
+
+            mine.Owner = current;
+            t_context = mine;
+            return mine;
+        }
+    }
+
+    private void FlushEndedContexts()
+    {
+        lock (_contextsGate)
+        {
+            foreach (TransactionContext context in _contexts)
+            {
+                if (!context.Owner.IsAlive)
+                {
+                    context.FlushQuarantine();
+                    context.FlushCache();
+                }
+            }
+        }
+
+        DrainQuarantine();
+    }
+
+    [DoesNotReturn]
+    private void ThrowUnusable()
+    {
+        ObjectDisposedException.ThrowIf(_isClosed, this);
+        throw _failure is not null
+            ? new ScmFailedException(Name, $"the heap failed earlier: {_failure.Message}", _failure)
+            : Misuse(0, "the heap is open read-only", "Open it for writing");
+    }
+
+    [DoesNotReturn]
+    private void ThrowBadRange(long offset, long lengthBytes)
+    {
+        ObjectDisposedException.ThrowIf(_isClosed, this);
+        throw Misuse(
+            offset,
+            offset == 0 ? "a null pointer was followed" : $"{lengthBytes} bytes from offset 0x{offset:x} are not inside the heap's data",
+            "Use pointers that this heap's allocations and roots gave");
+    }
+}

@@ -1,0 +1,68 @@
+using System.Runtime.InteropServices;
+using Cscm.Memory.Media;
+using Cscm.Memory.Medium;
+
+namespace Cscm.Memory.Log;
+
+/// <summary>Writes and reads the two checkpoint slots.</summary>
+internal static unsafe class CheckpointWriter
+{
+    /// <summary>Writes the slot whose turn it is and makes it durable; the other still holds the previous cut.</summary>
+    public static void Write(MediumPort medium, ulong generation, ulong horizon, ReadOnlySpan<long> tails, ulong salt, PersistSite fence)
+    {
+        byte* slotBytes = stackalloc byte[(int)MediaLayout.CheckpointBytes + CacheLines.Size];
+        slotBytes = (byte*)(((nuint)slotBytes + CacheLines.Size - 1) & ~(nuint)(CacheLines.Size - 1));
+        long length = CheckpointSlot.TailsAt + (tails.Length * sizeof(long));
+        long padded = MediaLayout.AlignUp(length, CacheLines.Size);
+        NativeMemory.Clear(slotBytes, (nuint)padded);
+        var slot = (CheckpointSlot*)slotBytes;
+        slot->Magic = CheckpointSlot.ExpectedMagic;
+        slot->Generation = generation;
+        slot->Horizon = horizon;
+        slot->LaneCount = (ulong)tails.Length;
+        tails.CopyTo(new Span<long>(slotBytes + CheckpointSlot.TailsAt, tails.Length));
+        slot->Checksum = MediaHash.Compute(slotBytes, length, salt);
+        long offset = Offset(generation);
+        medium.Stream(PersistSite.StoreCheckpoint, medium.Start + offset, slotBytes, padded);
+        medium.Fence(fence, offset, padded);
+    }
+
+    /// <summary>The valid slot with the higher generation; false when neither is valid.</summary>
+    public static bool TryRead(MediumPort medium, int laneCount, ulong salt, Span<long> tails, out CheckpointSlot best)
+    {
+        best = default;
+        bool found = false;
+        for (ulong i = 0; i < 2; i++)
+        {
+            byte* start = medium.Start + Offset(i);
+            CheckpointSlot slot = *(CheckpointSlot*)start;
+            if (slot.Magic != CheckpointSlot.ExpectedMagic || slot.LaneCount != (ulong)laneCount || slot.Generation % 2 != i ||
+                (found && slot.Generation < best.Generation) || !IsIntact(medium, start, laneCount, salt))
+            {
+                continue;
+            }
+
+            best = slot;
+            found = true;
+            new ReadOnlySpan<long>(start + CheckpointSlot.TailsAt, laneCount).CopyTo(tails);
+        }
+
+        return found;
+    }
+
+    private static long Offset(ulong generation) => generation % 2 == 0 ? MediaLayout.CheckpointA : MediaLayout.CheckpointB;
+
+    private static bool IsIntact(MediumPort medium, byte* start, int laneCount, ulong salt)
+    {
+        if (!medium.Keeps(PersistSite.ChecksumCheckpoint))
+        {
+            return true;
+        }
+
+        int length = CheckpointSlot.TailsAt + (laneCount * sizeof(long));
+        byte* copy = stackalloc byte[length];
+        Buffer.MemoryCopy(start, copy, length, length);
+        ((CheckpointSlot*)copy)->Checksum = 0;
+        return MediaHash.Compute(copy, length, salt) == ((CheckpointSlot*)start)->Checksum;
+    }
+}

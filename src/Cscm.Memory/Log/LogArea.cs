@@ -1,0 +1,195 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using Cscm.Memory.Media;
+using Cscm.Memory.Medium;
+
+namespace Cscm.Memory.Log;
+
+/// <summary>
+/// The lanes of a heap. A commit takes a lane, a sequence number and space, streams its record and fences once; the record is then
+/// durable. Thread-safe: a lane is locked for the time of one append.
+/// </summary>
+internal sealed unsafe class LogArea : IDisposable
+{
+    private readonly MediumPort _medium;
+    private readonly Lane* _lanes;
+    private readonly void* _memory;
+    private readonly ulong* _sequence;
+    private readonly ulong _saltKey;
+    private readonly long _laneMask;
+    private readonly int _laneShift;
+
+    public LogArea(MediumPort medium, long logOffset, int laneCount, long laneBytes, ulong salt)
+    {
+        _medium = medium;
+        LogOffset = logOffset;
+        LaneCount = laneCount;
+        LaneBytes = laneBytes;
+        _laneMask = laneBytes - 1;
+        _laneShift = System.Numerics.BitOperations.Log2((ulong)laneBytes);
+        _saltKey = salt;
+        nuint size = (nuint)((laneCount + 1) * Lane.Size);
+        _memory = NativeMemory.AlignedAlloc(size, Lane.Size);
+        NativeMemory.Clear(_memory, size);
+        _sequence = (ulong*)_memory;
+        _lanes = (Lane*)((byte*)_memory + Lane.Size);
+    }
+
+    public long LogOffset { get; }
+
+    public int LaneCount { get; }
+
+    public long LaneBytes { get; }
+
+    public long LogBytes => LaneCount * LaneBytes;
+
+    /// <summary>The longest record that may go into a lane; longer transactions overflow into extents.</summary>
+    public long MaxRecordBytes => LaneBytes / 4;
+
+    /// <summary>The last sequence number given out.</summary>
+    public ulong Sequence => Volatile.Read(ref *_sequence);
+
+    public Lane* this[int lane] => _lanes + lane;
+
+    public byte* PhysicalStart(int lane) => _medium.Start + LogOffset + (lane * LaneBytes);
+
+    public byte* Address(int lane, long position) => PhysicalStart(lane) + (position & _laneMask);
+
+    public long LapStartAfter(long position) => (position + _laneMask + 1) & ~_laneMask;
+
+    /// <summary>The salt of a lap: what was written there in an earlier lap, or in another heap, fails its checksum.</summary>
+    public ulong LapSalt(int lane, long position) =>
+        _medium.Keeps(PersistSite.SaltLap)
+            ? MediaHash.Mix(((ulong)lane << 48) ^ (ulong)(position >> _laneShift), _saltKey)
+            : _saltKey;
+
+    /// <summary>Sets the state after recovery: empty lanes at these positions.</summary>
+    public void Reset(ReadOnlySpan<long> positions, ulong sequence)
+    {
+        *_sequence = sequence;
+        for (int i = 0; i < LaneCount; i++)
+        {
+            _lanes[i] = new Lane { Head = positions[i], Tail = positions[i], Salt = LapSalt(i, positions[i]) };
+        }
+    }
+
+    /// <summary>Takes a lane, the preferred one if it is free. Spins while all are taken: appends are short.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public int Acquire(int preferred) =>
+        Interlocked.CompareExchange(ref _lanes[preferred].Locked, 1, 0) == 0 ? preferred : AcquireOther(preferred);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Release(int lane) => Volatile.Write(ref _lanes[lane].Locked, 0);
+
+    /// <summary>Whether a record of this many bytes (a multiple of 64) fits now.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public bool HasSpace(int lane, long recordBytes)
+    {
+        Lane* state = _lanes + lane;
+        long head = state->Head;
+        long toLapEnd = LaneBytes - (head & _laneMask);
+        long needed = recordBytes > toLapEnd ? recordBytes + toLapEnd : recordBytes;
+        return head + needed - Volatile.Read(ref state->Tail) <= LaneBytes;
+    }
+
+    /// <summary>More than half of the lane awaits a checkpoint.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public bool IsHalfFull(int lane) => _lanes[lane].Head - Volatile.Read(ref _lanes[lane].Tail) > LaneBytes / 2;
+
+    /// <summary>
+    /// Streams the record, whose kind and length are set and whose padding to a line is zero, and makes it durable. The caller holds
+    /// the lane, has seen <see cref="HasSpace"/>, and calls <see cref="Applied"/> when the home locations are updated.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public ulong Append(int lane, LogRecord* record, long recordBytes, bool syncWholeFile)
+    {
+        Lane* state = _lanes + lane;
+        // A lower bound of our number is published before the number exists: the checkpointer, which reads the counter first,
+        // either sees the bound or a counter below our number. The interlocked increment orders the two.
+        Volatile.Write(ref state->InFlight, Volatile.Read(ref *_sequence) + 1);
+        ulong sequence = Interlocked.Increment(ref *_sequence);
+
+        long head = state->Head;
+        long physical = head & _laneMask;
+        if (physical + recordBytes > LaneBytes || physical == 0)
+        {
+            head = StartLap(lane, head, recordBytes, sequence);
+            physical = head & _laneMask;
+        }
+
+        record->Sequence = sequence;
+        record->Checksum = 0;
+        record->Checksum = MediaHash.Compute((byte*)record, record->LengthBytes, state->Salt);
+        byte* target = PhysicalStart(lane) + physical;
+        _medium.Stream(PersistSite.StoreRecord, target, (byte*)record, recordBytes);
+        _medium.Fence(PersistSite.FenceCommit, syncWholeFile ? 0 : LogOffset, syncWholeFile ? 0 : LogBytes);
+        Volatile.Write(ref state->Head, head + recordBytes);
+        return sequence;
+    }
+
+    /// <summary>The home locations hold the record's values: the horizon may pass it.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Applied(int lane) => Volatile.Write(ref _lanes[lane].InFlight, 0);
+
+    /// <summary>
+    /// The greatest sequence number up to which every transaction has been applied.
+    /// </summary>
+    public ulong AppliedUpTo()
+    {
+        ulong upTo = Sequence;
+        Interlocked.MemoryBarrier();
+        for (int i = 0; i < LaneCount; i++)
+        {
+            ulong inFlight = Volatile.Read(ref _lanes[i].InFlight);
+            if (inFlight != 0)
+            {
+                upTo = Math.Min(upTo, inFlight - 1);
+            }
+        }
+
+        return upTo;
+    }
+
+    public void Dispose() => NativeMemory.AlignedFree(_memory);
+
+    private int AcquireOther(int preferred)
+    {
+        var spinner = default(SpinWait);
+        while (true)
+        {
+            for (int i = 1; i <= LaneCount; i++)
+            {
+                int lane = (preferred + i) % LaneCount;
+                if (Interlocked.CompareExchange(ref _lanes[lane].Locked, 1, 0) == 0)
+                {
+                    return lane;
+                }
+            }
+
+            spinner.SpinOnce();
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private long StartLap(int lane, long head, long recordBytes, ulong sequence)
+    {
+        long physical = head & _laneMask;
+        if (physical + recordBytes > LaneBytes)
+        {
+            // The pad becomes durable with the record that follows it, under the same fence.
+            byte* line = stackalloc byte[2 * CacheLines.Size];
+            line = (byte*)(((nuint)line + CacheLines.Size - 1) & ~(nuint)(CacheLines.Size - 1));
+            new Span<byte>(line, CacheLines.Size).Clear();
+            var pad = (LogRecord*)line;
+            pad->Sequence = sequence;
+            pad->LengthBytes = LogRecord.Size;
+            pad->Kind = LogRecordKind.Pad;
+            pad->Checksum = MediaHash.Compute(line, LogRecord.Size, _lanes[lane].Salt);
+            _medium.Stream(PersistSite.StorePad, PhysicalStart(lane) + physical, line, CacheLines.Size);
+            head = LapStartAfter(head);
+        }
+
+        _lanes[lane].Salt = LapSalt(lane, head);
+        return head;
+    }
+}

@@ -1,0 +1,215 @@
+using System.Runtime.CompilerServices;
+using Cscm.Memory.Media;
+using Cscm.Memory.Medium;
+
+namespace Cscm.Memory.Log;
+
+/// <summary>Executes the entries of durable records on their home locations, or writes those back. Replay and commit share this code.</summary>
+internal static unsafe class LogEntries
+{
+    /// <summary>Applies entries [entry, end) with cached stores. Idempotent.</summary>
+    public static void Apply(MediumPort medium, HeapGeometry geometry, ulong salt, byte* entry, byte* end)
+    {
+        byte* heap = medium.Start;
+        while (entry < end)
+        {
+            ulong tag = *(ulong*)entry;
+            byte* home = heap + (tag & LogEntry.OffsetMask);
+            ulong argument = (tag >> LogEntry.ArgumentShift) & LogEntry.ArgumentMask;
+            entry += sizeof(ulong);
+            switch (tag >> LogEntry.KindShift)
+            {
+                case LogEntry.Write:
+                    if (argument == sizeof(ulong))
+                    {
+                        medium.Store(PersistSite.StoreHome, home, *(ulong*)entry);
+                        entry += sizeof(ulong);
+                    }
+                    else
+                    {
+                        medium.Store(PersistSite.StoreHome, home, entry, (long)argument);
+                        entry += Padded((long)argument);
+                    }
+
+                    break;
+                case LogEntry.WriteLong:
+                    long length = *(long*)entry;
+                    medium.Store(PersistSite.StoreHome, home, entry + sizeof(ulong), length);
+                    entry += sizeof(ulong) + Padded(length);
+                    break;
+                case LogEntry.SetBit:
+                    ApplyBit(medium, (ChunkHeader*)home, (int)argument, set: true, salt);
+                    break;
+                case LogEntry.ClearBit:
+                    ApplyBit(medium, (ChunkHeader*)home, (int)argument, set: false, salt);
+                    break;
+                default:
+                    Describe(medium, geometry, (long)(tag & LogEntry.OffsetMask), *(ulong*)entry, salt);
+                    entry += sizeof(ulong);
+                    break;
+            }
+        }
+    }
+
+    /// <summary>Starts the write-back of every home line the entries touch.</summary>
+    public static void WriteBack(MediumPort medium, HeapGeometry geometry, PersistSite site, byte* entry, byte* end)
+    {
+        byte* heap = medium.Start;
+        while (entry < end)
+        {
+            ulong tag = *(ulong*)entry;
+            long offset = (long)(tag & LogEntry.OffsetMask);
+            byte* home = heap + offset;
+            ulong argument = (tag >> LogEntry.ArgumentShift) & LogEntry.ArgumentMask;
+            entry += sizeof(ulong);
+            switch (tag >> LogEntry.KindShift)
+            {
+                case LogEntry.Write:
+                    medium.WriteBack(site, home, (long)argument);
+                    entry += Padded((long)argument);
+                    break;
+                case LogEntry.WriteLong:
+                    long length = *(long*)entry;
+                    medium.WriteBack(site, home, length);
+                    entry += sizeof(ulong) + Padded(length);
+                    break;
+                case LogEntry.SetBit:
+                case LogEntry.ClearBit:
+                    medium.WriteBack(site, home, ChunkHeader.BitmapAt);
+                    medium.WriteBack(site, (byte*)BitmapWord((ChunkHeader*)home, (int)argument), sizeof(ulong));
+                    break;
+                default:
+                    medium.WriteBack(site, home, ChunkHeader.BitmapAt);
+                    medium.WriteBack(site, heap + geometry.MirrorOffsetOf(geometry.ChunkOfHeader(offset)), MediaLayout.ChunkMirrorBytes);
+                    entry += sizeof(ulong);
+                    break;
+            }
+        }
+    }
+
+    /// <summary>
+    /// Whether the entries stay inside the heap and inside their record: what a valid checksum promises, checked before replay all the same.
+    /// </summary>
+    public static bool AreSound(HeapGeometry geometry, byte* entry, byte* end)
+    {
+        while (entry < end)
+        {
+            ulong tag = *(ulong*)entry;
+            long offset = (long)(tag & LogEntry.OffsetMask);
+            long argument = (long)((tag >> LogEntry.ArgumentShift) & LogEntry.ArgumentMask);
+            entry += sizeof(ulong);
+            long room = end - entry;
+            switch (tag >> LogEntry.KindShift)
+            {
+                case LogEntry.Write:
+                    if (argument == 0 || Padded(argument) > room || offset > geometry.SizeBytes - argument)
+                    {
+                        return false;
+                    }
+
+                    entry += Padded(argument);
+                    break;
+                case LogEntry.WriteLong:
+                    long length = room < sizeof(ulong) ? 0 : *(long*)entry;
+                    if (length <= 0 || length > room - sizeof(ulong) || Padded(length) > room - sizeof(ulong) || offset > geometry.SizeBytes - length)
+                    {
+                        return false;
+                    }
+
+                    entry += sizeof(ulong) + Padded(length);
+                    break;
+                case LogEntry.SetBit:
+                case LogEntry.ClearBit:
+                    if (geometry.ChunkOfHeader(offset) < 0)
+                    {
+                        return false;
+                    }
+
+                    break;
+                case LogEntry.Describe:
+                    if (geometry.ChunkOfHeader(offset) < 0 || room < sizeof(ulong))
+                    {
+                        return false;
+                    }
+
+                    entry += sizeof(ulong);
+                    break;
+                default:
+                    return false;
+            }
+        }
+
+        return true;
+    }
+
+    /// <summary>Collects the offsets of the chunk headers whose bitmaps the entries change.</summary>
+    public static void NoteHeaders(byte* entry, byte* end, HashSet<long> headers)
+    {
+        while (entry < end)
+        {
+            ulong tag = *(ulong*)entry;
+            ulong argument = (tag >> LogEntry.ArgumentShift) & LogEntry.ArgumentMask;
+            entry += sizeof(ulong);
+            switch (tag >> LogEntry.KindShift)
+            {
+                case LogEntry.Write:
+                    entry += Padded((long)argument);
+                    break;
+                case LogEntry.WriteLong:
+                    entry += sizeof(ulong) + Padded(*(long*)entry);
+                    break;
+                case LogEntry.Describe:
+                    headers.Add((long)(tag & LogEntry.OffsetMask));
+                    entry += sizeof(ulong);
+                    break;
+                default:
+                    headers.Add((long)(tag & LogEntry.OffsetMask));
+                    break;
+            }
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static long Padded(long lengthBytes) => (lengthBytes + 7) & ~7L;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static ulong* BitmapWord(ChunkHeader* header, int index) => (ulong*)((byte*)header + ChunkHeader.BitmapAt) + (index >> 6);
+
+    public static ulong* BitmapStart(ChunkHeader* header) => (ulong*)((byte*)header + ChunkHeader.BitmapAt);
+
+    public static bool IsSet(ChunkHeader* header, int index) =>
+        (Volatile.Read(ref *BitmapWord(header, index)) & (1UL << (index & 63))) != 0;
+
+    private static void ApplyBit(MediumPort medium, ChunkHeader* header, int index, bool set, ulong salt)
+    {
+        // Other transactions change other bits of this word at the same time, hence interlocked; the sum follows only a change.
+        ulong* word = BitmapWord(header, index);
+        ulong mask = 1UL << (index & 63);
+        ulong mix = MediaHash.Mix((ulong)index, salt);
+        if (set)
+        {
+            if ((Interlocked.Or(ref *word, mask) & mask) == 0)
+            {
+                Interlocked.Add(ref header->BitmapSum, mix);
+            }
+        }
+        else if ((Interlocked.And(ref *word, ~mask) & mask) != 0)
+        {
+            Interlocked.Add(ref header->BitmapSum, 0 - mix);
+        }
+
+        medium.Stored(PersistSite.StoreHome, (byte*)word, sizeof(ulong));
+        medium.Stored(PersistSite.StoreHome, (byte*)&header->BitmapSum, sizeof(ulong));
+    }
+
+    private static void Describe(MediumPort medium, HeapGeometry geometry, long headerOffset, ulong descriptor, ulong salt)
+    {
+        byte* primary = medium.Start + headerOffset;
+        byte* mirror = medium.Start + geometry.MirrorOffsetOf(geometry.ChunkOfHeader(headerOffset));
+        ulong checksum = ChunkDescriptor.Checksum(descriptor, headerOffset, salt);
+        medium.Store(PersistSite.StoreHome, primary, descriptor);
+        medium.Store(PersistSite.StoreHome, primary + sizeof(ulong), checksum);
+        medium.Store(PersistSite.StoreHome, mirror, descriptor);
+        medium.Store(PersistSite.StoreHome, mirror + sizeof(ulong), checksum);
+    }
+}

@@ -1,0 +1,98 @@
+using Cscm.Memory.Media;
+using Cscm.Memory.Medium;
+
+namespace Cscm.Memory.Log;
+
+/// <summary>Reads the records of one lane in order, from its tail to the first that is not valid.</summary>
+internal unsafe ref struct LogWalker
+{
+    private readonly LogArea _log;
+    private readonly MediumPort _medium;
+    private readonly int _lane;
+    private readonly bool _verify;
+    private ulong _salt;
+
+    // verify: false where the records are known to be this process's own.
+    public LogWalker(LogArea log, MediumPort medium, int lane, long position, bool verify)
+    {
+        _log = log;
+        _medium = medium;
+        _lane = lane;
+        _verify = verify;
+        Position = position;
+        _salt = log.LapSalt(lane, position);
+    }
+
+    /// <summary>Logical position of the next record.</summary>
+    public long Position { get; private set; }
+
+    /// <summary>The next record that is no padding, or null; <see cref="Position"/> moves behind it. Stops at <paramref name="limit"/>.</summary>
+    public LogRecord* Next(long limit = long.MaxValue)
+    {
+        while (Position < limit)
+        {
+            byte* address = _log.Address(_lane, Position);
+            var record = (LogRecord*)address;
+            long room = _log.PhysicalStart(_lane) + _log.LaneBytes - address;
+            if (_verify && !IsValid(record, room))
+            {
+                return null;
+            }
+
+            if (record->Kind == LogRecordKind.Pad)
+            {
+                Position = _log.LapStartAfter(Position);
+                _salt = _log.LapSalt(_lane, Position);
+                continue;
+            }
+
+            Position += MediaLayout.AlignUp(record->LengthBytes, CacheLines.Size);
+            if ((Position & (_log.LaneBytes - 1)) == 0)
+            {
+                _salt = _log.LapSalt(_lane, Position);
+            }
+
+            return record;
+        }
+
+        return null;
+    }
+
+    private readonly bool IsValid(LogRecord* record, long room)
+    {
+        uint length = record->LengthBytes;
+        if (length < LogRecord.Size || length > room || length % sizeof(ulong) != 0 || record->Sequence == 0 ||
+            record->Kind is not (LogRecordKind.Transaction or LogRecordKind.Pad or LogRecordKind.Overflow))
+        {
+            return false;
+        }
+
+        if (!_medium.Keeps(PersistSite.ChecksumRecord))
+        {
+            return true;
+        }
+
+        // The checksum was computed with its own field zero.
+        LogRecord header = *record;
+        ulong expected = header.Checksum;
+        return expected == Checksum(record, length);
+    }
+
+    private readonly ulong Checksum(LogRecord* record, uint length)
+    {
+        byte[]? rented = null;
+        Span<byte> copy = length <= 1024 ? stackalloc byte[1024] : (rented = System.Buffers.ArrayPool<byte>.Shared.Rent((int)length));
+        new ReadOnlySpan<byte>(record, (int)length).CopyTo(copy);
+        fixed (byte* start = copy)
+        {
+            ((LogRecord*)start)->Checksum = 0;
+            ulong checksum = MediaHash.Compute(start, length, _salt);
+            if (rented is not null)
+            {
+                System.Buffers.ArrayPool<byte>.Shared.Return(rented);
+            }
+
+            return checksum;
+        }
+    }
+}

@@ -1,0 +1,98 @@
+using Cscm.Memory.Allocation;
+using Cscm.Memory.Media;
+using Cscm.Memory.Medium;
+
+namespace Cscm.Memory.Log;
+
+/// <summary>
+/// Brings the home locations up to the log on open, then rebuilds the volatile allocator. Restartable at any point: it changes the
+/// cut of the log only after every home location is durable.
+/// </summary>
+internal static unsafe class Recovery
+{
+    /// <summary>Replays what is above the horizon, across lanes in sequence order. Returns the number of transactions replayed.</summary>
+    public static long Replay(HeapCore core)
+    {
+        LogArea log = core.Log;
+        MediumPort medium = core.Medium;
+        Span<long> tails = stackalloc long[log.LaneCount];
+        if (!CheckpointWriter.TryRead(medium, log.LaneCount, core.Salt, tails, out CheckpointSlot cut))
+        {
+            throw core.Corrupt(MediaLayout.CheckpointA, "both checkpoint slots are damaged", "Restore the heap from a backup");
+        }
+
+        ulong last = cut.Horizon;
+        List<(ulong Sequence, nint Record)> records = [];
+        for (int lane = 0; lane < log.LaneCount; lane++)
+        {
+            CollectLane(core, lane, ref tails[lane], cut.Horizon, records);
+        }
+
+        // Numbers have holes, where a transaction was in flight; what follows a hole was acknowledged and counts.
+        records.Sort((left, right) => left.Sequence.CompareTo(right.Sequence));
+        var touched = new HashSet<long>();
+        foreach ((ulong sequence, nint address) in records)
+        {
+            var record = (LogRecord*)address;
+            byte* entries = (byte*)record + LogRecord.Size;
+            byte* end = (byte*)record + record->LengthBytes;
+            if (sequence == last || !LogEntries.AreSound(core.Geometry, entries, end))
+            {
+                throw core.Corrupt((byte*)record - medium.Start, $"the log record of transaction {sequence} is impossible", "Restore the heap from a backup");
+            }
+
+            last = sequence;
+            LogEntries.Apply(medium, core.Geometry, core.Salt, entries, end);
+            LogEntries.NoteHeaders(entries, end, touched);
+            medium.WritesBackLinesOf(core.Geometry, entries, end);
+        }
+
+        foreach (long headerOffset in touched)
+        {
+            ChunkScanner.RestoreSum(core, headerOffset);
+        }
+
+        if (!core.IsReadOnly)
+        {
+            medium.Fence(PersistSite.FenceRecoveredHomes);
+            // A new lap: nothing an unfinished append left behind can pass for a record.
+            for (int lane = 0; lane < log.LaneCount; lane++)
+            {
+                tails[lane] = log.LapStartAfter(tails[lane]);
+            }
+
+            CheckpointWriter.Write(medium, cut.Generation + 1, last, tails, core.Salt, PersistSite.FenceRecoveryCheckpoint);
+        }
+
+        log.Reset(tails, last);
+        core.Checkpointer.Reset(last, cut.Generation + 1);
+        return records.Count;
+    }
+
+    private static void WritesBackLinesOf(this MediumPort medium, HeapGeometry geometry, byte* entries, byte* end)
+    {
+        if (medium.WritesBackLines)
+        {
+            LogEntries.WriteBack(medium, geometry, PersistSite.WriteBackRecoveredHomes, entries, end);
+        }
+    }
+
+    private static void CollectLane(HeapCore core, int lane, ref long position, ulong horizon, List<(ulong Sequence, nint Record)> records)
+    {
+        long limit = position + core.Log.LaneBytes;
+        var walker = new LogWalker(core.Log, core.Medium, lane, position, verify: true);
+        ulong previous = horizon;
+        for (LogRecord* record = walker.Next(limit); record != null; record = walker.Next(limit))
+        {
+            if (record->Sequence <= previous)
+            {
+                throw core.Corrupt(
+                    (byte*)record - core.Start, $"transaction {record->Sequence} stands behind {previous} in its lane", "Restore the heap from a backup");
+            }
+
+            previous = record->Sequence;
+            records.Add((record->Sequence, (nint)record));
+            position = walker.Position;
+        }
+    }
+}

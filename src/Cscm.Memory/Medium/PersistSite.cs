@@ -1,0 +1,43 @@
+namespace Cscm.Memory.Medium;
+
+/// <summary>
+/// Every place of the library that stores to the medium, makes stores durable or checks what it reads: the names by which the
+/// recording domain drops one of them, to prove that the crash tests notice. Names are stable.
+/// </summary>
+internal enum PersistSite
+{
+    // Stores. Dropping these is not a mutation: the names only label events.
+    StoreHome,
+    StoreNewBlock,
+    StoreRecord,
+    StorePad,
+    StoreOverflow,
+    StoreCheckpoint,
+    StoreSuperblock,
+    StoreFormat,
+
+    // Write-backs of cached stores.
+    WriteBackNewBlock,
+    WriteBackHomes,
+    WriteBackRecoveredHomes,
+    WriteBackFormat,
+
+    // Fences (on page-cache media: the fsync in the same place).
+    FenceCommit,
+    FenceHomes,
+    FenceCheckpoint,
+    FenceRecoveredHomes,
+    FenceRecoveryCheckpoint,
+    FenceFormat,
+    FenceSuperblockFirst,
+    FenceSuperblockSecond,
+
+    // Checks on reading.
+    ChecksumRecord,
+    ChecksumOverflow,
+    ChecksumCheckpoint,
+    ChecksumSuperblock,
+    ChecksumChunk,
+    ChecksumRoot,
+    SaltLap,
+}

@@ -1,0 +1,149 @@
+using System.Runtime.InteropServices;
+
+namespace Cscm.Memory.Native;
+
+/// <summary>An open heap file: its descriptor, its lock, and its mapping in a reserved range of addresses, so that growth moves nothing.</summary>
+internal sealed unsafe class HeapMapping : IDisposable
+{
+    private const long Alignment = 2 * 1024 * 1024;
+    private readonly byte* _reserved;
+    private readonly long _reservedBytes;
+    private readonly bool _isReadOnly;
+    private bool _isDisposed;
+
+    private HeapMapping(string path, int fd, bool isReadOnly, long reservedBytes)
+    {
+        Path = path;
+        Descriptor = fd;
+        _isReadOnly = isReadOnly;
+        _reservedBytes = reservedBytes + Alignment;
+        _reserved = LibC.Map(null, (nuint)_reservedBytes, LibC.ProtNone, LibC.MapPrivate | LibC.MapAnonymous | LibC.MapNoReserve, -1, 0);
+        if (_reserved == LibC.MapFailed)
+        {
+            throw new ScmSystemException(path, $"reserving {reservedBytes} bytes of addresses failed: {LibC.LastError()}", "Lower ReservedAddressBytes");
+        }
+
+        Start = (byte*)(((nuint)_reserved + (nuint)Alignment - 1) & ~((nuint)Alignment - 1));
+    }
+
+    public string Path { get; }
+
+    public int Descriptor { get; }
+
+    public byte* Start { get; }
+
+    public long SizeBytes { get; private set; }
+
+    /// <summary>The kernel granted MAP_SYNC: flushing the processor's caches makes stores durable.</summary>
+    public bool IsSynchronous { get; private set; }
+
+    public static HeapMapping Open(string path, bool create, bool isReadOnly, long createBytes, bool preallocate, long reservedBytes)
+    {
+        int flags = LibC.CloseOnExec | (isReadOnly ? LibC.ReadOnly : LibC.ReadWrite) | (create ? LibC.Create : 0);
+        int fd = LibC.Open(path, flags, Convert.ToInt32("600", 8));
+        if (fd < 0)
+        {
+            throw new ScmSystemException(path, $"opening failed: {LibC.LastError()}", "Check the path and its permissions; create the heap first");
+        }
+
+        HeapMapping? mapping = null;
+        try
+        {
+            if (!LibC.TryLock(fd, isReadOnly ? LibC.LockShared : LibC.LockExclusive))
+            {
+                throw new ScmHeapInUseException(path);
+            }
+
+            long size = MediumSize.Of(path, fd);
+            if (create && size < createBytes)
+            {
+                Resize(path, fd, size, createBytes, preallocate);
+                size = createBytes;
+            }
+
+            mapping = new HeapMapping(path, fd, isReadOnly, ReservedFor(size, reservedBytes));
+            mapping.MapUpTo(size);
+            return mapping;
+        }
+        catch
+        {
+            if (mapping is null)
+            {
+                _ = LibC.Close(fd);
+            }
+
+            mapping?.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Enlarges the file, when it is smaller, and maps the new part behind the old.</summary>
+    public void Grow(long sizeBytes, bool preallocate)
+    {
+        long present = MediumSize.Of(Path, Descriptor);
+        if (present < sizeBytes)
+        {
+            Resize(Path, Descriptor, present, sizeBytes, preallocate);
+        }
+
+        MapUpTo(sizeBytes);
+    }
+
+    public void Dispose()
+    {
+        if (!_isDisposed)
+        {
+            _isDisposed = true;
+            _ = LibC.Unmap(_reserved, (nuint)_reservedBytes);
+            _ = LibC.Close(Descriptor);
+        }
+    }
+
+    private static long ReservedFor(long size, long wanted) =>
+        Math.Max(size, wanted > 0 ? wanted : Math.Max(16 * size, 64L << 30)) + Alignment & -Alignment;
+
+    private static void Resize(string path, int fd, long from, long to, bool preallocate)
+    {
+        int error = preallocate ? LibC.Allocate(fd, from, to - from) : 0;
+        if (error is LibC.ErrorNotSupported or LibC.ErrorInvalid || !preallocate)
+        {
+            error = LibC.Truncate(fd, to) == 0 ? 0 : Marshal.GetLastPInvokeError();
+        }
+
+        if (error != 0)
+        {
+            throw new ScmSystemException(
+                path, $"enlarging the file to {to} bytes failed: {Marshal.GetPInvokeErrorMessage(error)} (errno {error})", "Make room on the file system, or grow the volume");
+        }
+    }
+
+    private void MapUpTo(long sizeBytes)
+    {
+        // Whole 2 MiB pages are mapped again where the old end was inside one: the same file range at the same address.
+        long from = SizeBytes & -Alignment;
+        const int protection = LibC.ProtRead | LibC.ProtWrite;
+        nuint length = (nuint)(sizeBytes - from);
+        byte* mapped;
+        if (_isReadOnly)
+        {
+            // Private: replaying the log changes only our own copies of pages.
+            mapped = LibC.Map(Start + from, length, protection, LibC.MapPrivate | LibC.MapFixed | LibC.MapNoReserve, Descriptor, from);
+        }
+        else
+        {
+            mapped = LibC.Map(Start + from, length, protection, LibC.MapSharedValidate | LibC.MapSync | LibC.MapFixed, Descriptor, from);
+            IsSynchronous = mapped != LibC.MapFailed;
+            if (!IsSynchronous)
+            {
+                mapped = LibC.Map(Start + from, length, protection, LibC.MapShared | LibC.MapFixed, Descriptor, from);
+            }
+        }
+
+        if (mapped == LibC.MapFailed)
+        {
+            throw new ScmSystemException(Path, $"mapping {sizeBytes} bytes failed: {LibC.LastError()}", "Check the size of the file and the limits of the process");
+        }
+
+        SizeBytes = sizeBytes;
+    }
+}

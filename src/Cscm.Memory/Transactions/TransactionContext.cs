@@ -1,0 +1,454 @@
+using System.Runtime.CompilerServices;
+using Cscm.Memory.Allocation;
+using Cscm.Memory.Log;
+using Cscm.Memory.Media;
+using Cscm.Memory.Medium;
+
+namespace Cscm.Memory.Transactions;
+
+/// <summary>
+/// One thread's side of a heap: the transaction it is in, its free blocks, its counters. Never used by two threads at once.
+/// Collections of this assembly use it directly.
+/// </summary>
+internal sealed unsafe class TransactionContext : IDisposable
+{
+    private readonly HeapCore _core;
+    private readonly MediumPort _medium;
+    private readonly byte* _heap;
+    private readonly StagingBuffer _staging = new();
+    private readonly WorkingCopies _copies = new();
+    private readonly NewBlocks _new = new();
+    private readonly int _preferredLane;
+    private Block[] _freed = new Block[16];
+    private int _freedCount;
+    private QuarantineBatch _quarantine = new();
+    private bool _isDoomed;
+
+    public TransactionContext(HeapCore core, Thread owner, int preferredLane)
+    {
+        _core = core;
+        _medium = core.Medium;
+        _heap = core.Medium.Start;
+        Owner = owner;
+        _preferredLane = preferredLane;
+    }
+
+    /// <summary>Changed only under the core's lock, when the old owner has ended.</summary>
+    public Thread Owner { get; set; }
+
+    public HeapCore Core => _core;
+
+    public BlockCache Cache { get; } = new();
+
+    /// <summary>Nested begins not yet ended.</summary>
+    public int Depth { get; private set; }
+
+    public long CommitCount { get; private set; }
+
+    public long LogLineCount { get; private set; }
+
+    public long NewLineCount { get; private set; }
+
+    public void Begin()
+    {
+        _core.ThrowIfUnusable(forWriting: true);
+        if (Depth++ == 0)
+        {
+            _isDoomed = false;
+        }
+    }
+
+    /// <summary>Ends one nesting level; the outermost commits. Throws when an inner one had aborted.</summary>
+    public void Commit()
+    {
+        if (Depth > 1)
+        {
+            Depth--;
+            return;
+        }
+
+        if (_isDoomed)
+        {
+            Abort();
+            throw _core.Misuse(0, "the transaction cannot commit: one nested in it was aborted", "Let the exception that aborted it pass, or retry the whole");
+        }
+
+        try
+        {
+            CommitOutermost();
+        }
+        catch
+        {
+            if (Depth > 0)
+            {
+                Abort();
+            }
+
+            throw;
+        }
+    }
+
+    /// <summary>Ends one nesting level without effect; an inner one dooms the outer ones.</summary>
+    public void Abort()
+    {
+        if (--Depth > 0)
+        {
+            _isDoomed = true;
+            return;
+        }
+
+        foreach (ref readonly Block block in _new.Blocks)
+        {
+            _core.Allocator.Return(Cache, block);
+        }
+
+        Reset();
+    }
+
+    // --- Writing. Offsets have been checked by the caller. ---
+
+    /// <summary>Stages one aligned or unaligned 8-byte write.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Write(long offset, ulong value)
+    {
+        if ((_new.Count | _copies.Count) == 0)
+        {
+            _staging.Write(offset, value);
+        }
+        else
+        {
+            Write(offset, (byte*)&value, sizeof(ulong));
+        }
+    }
+
+    public void Write(long offset, byte* content, long lengthBytes)
+    {
+        if (lengthBytes == 0)
+        {
+            return;
+        }
+
+        if (_new.Count != 0 && _new.Holds(offset, _core.Allocator))
+        {
+            // Nothing reaches the block before the commit: it is initialised in place, and written back under the commit's fence.
+            Buffer.MemoryCopy(content, _heap + offset, lengthBytes, lengthBytes);
+            return;
+        }
+
+        if (_copies.Count != 0)
+        {
+            _copies.Overlay(offset, content, lengthBytes);
+        }
+
+        _staging.Write(offset, content, lengthBytes);
+    }
+
+    /// <summary>
+    /// The working copy of a range, editable until commit: only what differs then is logged. In a block this transaction
+    /// allocated: the block itself.
+    /// </summary>
+    public byte* Modify(long offset, long lengthBytes)
+    {
+        if (_new.Count != 0 && _new.Holds(offset, _core.Allocator))
+        {
+            return _heap + offset;
+        }
+
+        byte* copy = _copies.Find(offset, lengthBytes, out bool overlaps);
+        if (copy != null)
+        {
+            return copy;
+        }
+
+        if (overlaps)
+        {
+            throw _core.Misuse(offset, "this range overlaps another that the transaction modifies", "Modify the enclosing object once");
+        }
+
+        copy = _copies.Add(offset, lengthBytes, out byte* before);
+        ReadStaged(offset, before, lengthBytes);
+        Buffer.MemoryCopy(before, copy, lengthBytes, lengthBytes);
+        return copy;
+    }
+
+    /// <summary>The content as this transaction sees it: its own writes over what is committed.</summary>
+    public void Read(long offset, byte* target, long lengthBytes)
+    {
+        ReadStaged(offset, target, lengthBytes);
+        if (_copies.Count != 0)
+        {
+            _copies.ReadInto(offset, target, lengthBytes);
+        }
+    }
+
+    // --- Allocation ---
+
+    public Block Allocate(long sizeBytes, long alignment, bool zeroed)
+    {
+        Block block = _core.Allocate(Cache, sizeBytes, alignment);
+        if (zeroed)
+        {
+            System.Runtime.InteropServices.NativeMemory.Clear(_heap + block.Offset, (nuint)sizeBytes);
+        }
+
+        _new.Add(block, sizeBytes);
+        return block;
+    }
+
+    /// <summary>Makes a block that was reserved outside transactions part of this one, content and all.</summary>
+    public void Publish(in Block block) => _new.Add(block, block.SizeBytes);
+
+    public bool IsNew(in Block block) => _new.Contains(block);
+
+    public void Free(in Block block)
+    {
+        if (_new.Remove(block))
+        {
+            _core.Allocator.Return(Cache, block);
+            return;
+        }
+
+        if (!LogEntries.IsSet((ChunkHeader*)(_heap + block.Run.HeaderOffset), block.Index) || IsFreed(block))
+        {
+            throw _core.Misuse(block.Offset, "the block is not allocated (freed twice?)", "Free each block once, in one transaction");
+        }
+
+        if (_freedCount == _freed.Length)
+        {
+            Array.Resize(ref _freed, 2 * _freedCount);
+        }
+
+        _freed[_freedCount++] = block;
+    }
+
+    public void ThrowIfDurable(in Block block)
+    {
+        if (LogEntries.IsSet((ChunkHeader*)(_heap + block.Run.HeaderOffset), block.Index) || IsNew(block))
+        {
+            throw _core.Misuse(block.Offset, "the block is allocated already", "Publish a block once, after Reserve");
+        }
+    }
+
+    public PtrSpan<T> Reallocate<T>(PtrSpan<T> span, long length, in Block old)
+        where T : unmanaged
+    {
+        long oldBytes = span.Length * sizeof(T);
+        long newBytes = checked(length * sizeof(T));
+        if (oldBytes > old.SizeBytes)
+        {
+            throw _core.Misuse(old.Offset, $"the array of {oldBytes} bytes is longer than its block of {old.SizeBytes}", "Give the array as it was allocated");
+        }
+
+        if (newBytes <= old.SizeBytes && newBytes > old.SizeBytes / 2)
+        {
+            if (newBytes > oldBytes)
+            {
+                ClearRange(old.Offset + oldBytes, newBytes - oldBytes);
+            }
+
+            return new PtrSpan<T>(span.Start, length);
+        }
+
+        Block block = Allocate(newBytes, 16, zeroed: newBytes > oldBytes);
+        Read(old.Offset, _heap + block.Offset, Math.Min(oldBytes, newBytes));
+        Free(old);
+        return new PtrSpan<T>(new Ptr<T>(block.Offset), length);
+    }
+
+    private void ClearRange(long offset, long lengthBytes)
+    {
+        byte* zeros = stackalloc byte[1024];
+        new Span<byte>(zeros, 1024).Clear();
+        for (; lengthBytes > 0; offset += 1024, lengthBytes -= 1024)
+        {
+            Write(offset, zeros, Math.Min(lengthBytes, 1024));
+        }
+    }
+
+    public void FlushQuarantine()
+    {
+        if (_quarantine.Count > 0)
+        {
+            _core.Quarantine(_quarantine);
+            _quarantine = new QuarantineBatch();
+        }
+    }
+
+    /// <summary>Gives all cached blocks back to their runs.</summary>
+    public void FlushCache()
+    {
+        for (int sizeClass = 0; sizeClass < SizeClasses.Count; sizeClass++)
+        {
+            while (Cache.TryPop(sizeClass, out Block block))
+            {
+                _core.Allocator.ReturnToRun(block);
+            }
+        }
+    }
+
+    public void Dispose()
+    {
+        _staging.Dispose();
+        _copies.Dispose();
+    }
+
+    private void CommitOutermost()
+    {
+        _core.ThrowIfUnusable(forWriting: true);
+        if (_copies.Count != 0)
+        {
+            _copies.StageChanges(_staging);
+        }
+
+        if ((_new.Count | _freedCount) != 0)
+        {
+            StageAllocation();
+        }
+
+        if (!_staging.IsEmpty)
+        {
+            ulong sequence = CommitRecord();
+            if ((_new.Count | _freedCount) != 0)
+            {
+                SettleAllocation(sequence);
+            }
+        }
+
+        Reset();
+        Depth = 0;
+    }
+
+    private ulong CommitRecord()
+    {
+        long recordBytes = _staging.Seal();
+        LogArea log = _core.Log;
+        if (recordBytes > log.MaxRecordBytes)
+        {
+            throw _core.Exhausted("the transaction is larger than a lane of the log allows", "Use smaller transactions");
+        }
+
+        int lane = log.Acquire(_preferredLane);
+        ulong sequence;
+        try
+        {
+            // Seen under the lane's lock: a lane whose append failed is never appended to again.
+            _core.ThrowIfUnusable();
+            if (!log.HasSpace(lane, recordBytes))
+            {
+                _core.Checkpointer.MakeSpace(lane, recordBytes);
+            }
+
+            sequence = log.Append(lane, _staging.Record, recordBytes, syncWholeFile: _new.Count != 0);
+        }
+        catch (Exception failure)
+        {
+            // The record may or may not be durable, and its lane can take no other: nothing more is written until recovery decides.
+            _core.Fail(failure);
+            log.Release(lane);
+            throw;
+        }
+
+        LogEntries.Apply(_medium, _core.Geometry, _core.Salt, _staging.Entries, _staging.End);
+        log.Applied(lane);
+        bool halfFull = log.IsHalfFull(lane);
+        log.Release(lane);
+        if (halfFull)
+        {
+            _core.Checkpointer.Request();
+        }
+
+        CommitCount++;
+        LogLineCount += recordBytes / CacheLines.Size;
+        return sequence;
+    }
+
+    /// <summary>Adds the bits and descriptors to the record and starts the write-back of the new blocks.</summary>
+    private void StageAllocation()
+    {
+        Run? described = null;
+        ReadOnlySpan<Block> blocks = _new.Blocks;
+        for (int i = 0; i < blocks.Length; i++)
+        {
+            ref readonly Block block = ref blocks[i];
+            Run run = block.Run;
+            if (!run.IsDescribed && !ReferenceEquals(run, described))
+            {
+                described = run;
+                _staging.Describe(run.HeaderOffset, run.Descriptor);
+            }
+
+            _staging.Bit(LogEntry.SetBit, run.HeaderOffset, block.Index);
+            byte* start = _heap + block.Offset;
+            long size = _new.SizeBytes(i);
+            _medium.StoredUnseen(PersistSite.StoreNewBlock, start, size);
+            _medium.WriteBack(PersistSite.WriteBackNewBlock, start, size);
+            NewLineCount += (size + CacheLines.Size - 1) / CacheLines.Size;
+        }
+
+        for (int i = 0; i < _freedCount; i++)
+        {
+            _staging.Bit(LogEntry.ClearBit, _freed[i].Run.HeaderOffset, _freed[i].Index);
+        }
+    }
+
+    private void SettleAllocation(ulong sequence)
+    {
+        foreach (ref readonly Block block in _new.Blocks)
+        {
+            block.Run.IsDescribed = true;
+        }
+
+        for (int i = 0; i < _freedCount; i++)
+        {
+            // Older records may still write to the block when replayed: it is kept aside until the horizon has passed this one.
+            _quarantine.Add(_freed[i], sequence);
+            if (_quarantine.IsFull)
+            {
+                FlushQuarantine();
+            }
+        }
+    }
+
+    private void ReadStaged(long offset, byte* target, long lengthBytes)
+    {
+        Buffer.MemoryCopy(_heap + offset, target, lengthBytes, lengthBytes);
+        if (!_staging.IsEmpty)
+        {
+            StagedReader.Overlay(_staging.Entries, _staging.End, offset, target, lengthBytes);
+        }
+    }
+
+    private bool IsFreed(in Block block)
+    {
+        for (int i = 0; i < _freedCount; i++)
+        {
+            if (_freed[i] == block)
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    private void Reset()
+    {
+        if (_new.Count != 0)
+        {
+            _new.Clear();
+        }
+
+        if (_freedCount != 0)
+        {
+            Array.Clear(_freed, 0, _freedCount);
+            _freedCount = 0;
+        }
+
+        if (_copies.Count != 0)
+        {
+            _copies.Clear();
+        }
+
+        _staging.Clear();
+    }
+}
