@@ -16,6 +16,7 @@ public sealed class ScriptInterceptor : Interceptor
     {
         ArgumentNullException.ThrowIfNull(context);
         ArgumentNullException.ThrowIfNull(continuation);
+        ChooseCompression(context);
         await PlayAsync(request, context);
         if (Passes(context))
             return await continuation(request, context);
@@ -31,6 +32,7 @@ public sealed class ScriptInterceptor : Interceptor
         ArgumentNullException.ThrowIfNull(responseStream);
         ArgumentNullException.ThrowIfNull(context);
         ArgumentNullException.ThrowIfNull(continuation);
+        ChooseCompression(context);
         if (Passes(context))
         {
             await continuation(request, responseStream, context);
@@ -40,6 +42,12 @@ public sealed class ScriptInterceptor : Interceptor
             await responseStream.WriteAsync(Filler.Fill<TResponse>());
         // After the messages, so that a failure finds the stream begun.
         await PlayAsync(request, context);
+    }
+
+    private static void ChooseCompression(ServerCallContext context)
+    {
+        if (context.RequestHeaders.Get("x-gzip") is null)
+            context.WriteOptions = new WriteOptions(WriteFlags.NoCompress);
     }
 
     private static bool Passes(ServerCallContext context) =>

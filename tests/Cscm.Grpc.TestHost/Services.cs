@@ -1,7 +1,6 @@
 using System.Globalization;
 using Csi.V1;
 using Grpc.Core;
-using Microsoft.AspNetCore.Http;
 
 namespace Cscm.Grpc.TestHost;
 

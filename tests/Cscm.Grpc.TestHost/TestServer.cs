@@ -23,6 +23,7 @@ public static class TestServer
         builder.Services.AddGrpc(options =>
         {
             options.Interceptors.Add<ScriptInterceptor>();
+            options.ResponseCompressionAlgorithm = "gzip";
             configure?.Invoke(options);
         });
 
