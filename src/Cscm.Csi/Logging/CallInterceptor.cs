@@ -78,13 +78,13 @@ public sealed partial class CallInterceptor(ILogger<CallInterceptor> logger) : I
             : new Status(StatusCode.Cancelled, "the caller gave up; what was begun is finished or undone when the call is repeated"));
     }
 
-    [LoggerMessage(Level = LogLevel.Debug, Message = "{Method} request {Request}")]
+    [LoggerMessage(EventId = 1, Level = LogLevel.Debug, Message = "{Method} request {Request}")]
     private static partial void LogRequest(ILogger logger, string method, string request);
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "{Method} {Subject} failed")]
+    [LoggerMessage(EventId = 2, Level = LogLevel.Error, Message = "{Method} {Subject} failed")]
     private static partial void LogFault(ILogger logger, Exception exception, string method, string subject);
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "{Method} {Code} {Milliseconds:F1} ms {Subject} {Detail}")]
+    [LoggerMessage(EventId = 3, Level = LogLevel.Information, Message = "{Method} {Code} {Milliseconds:F1} ms {Subject} {Detail}")]
     private static partial void LogCall(ILogger logger, string method, StatusCode code, double milliseconds, string subject, string detail);
 
     private readonly record struct Call(string Method, string Subject, long StartTimestamp)

@@ -1,0 +1,57 @@
+using Cscm.Csi;
+using Cscm.Csi.Validation;
+using Cscm.Storage;
+
+namespace Cscm.Cli.Serve;
+
+/// <summary>What `cscm serve` runs with, after flags and file were merged. Immutable.</summary>
+internal sealed record ServeSettings
+{
+    public const string DefaultEndpoint = "unix:///run/cscm/csi.sock";
+    public const string DefaultStateDirectory = "/var/lib/cscm";
+    private const string UnixScheme = "unix://";
+
+    public string Endpoint { get; init; } = DefaultEndpoint;
+    public string StateDirectory { get; init; } = DefaultStateDirectory;
+    public string NodeId { get; init; } = Environment.MachineName;
+    public long MaximumVolumes { get; init; } = new DriverInfo("").MaximumVolumes;
+    public IReadOnlyList<PoolOptions> Pools { get; init; } = [];
+
+    public string SocketPath => Endpoint.StartsWith(UnixScheme, StringComparison.Ordinal) && Endpoint.Length > UnixScheme.Length + 1
+        ? Endpoint[UnixScheme.Length..]
+        : throw new UsageException($"endpoint '{Endpoint}' is not a Unix socket: write unix:///path/to/csi.sock");
+
+    /// <summary>The pool of a driver that was told of none: 10 GiB of image files below the state directory.</summary>
+    public static PoolOptions EmbeddedPool { get; } = new() { Name = "default", Kind = PoolKind.File, SizeBytes = 10L << 30, IsDefault = true };
+
+    public static PoolKind ParseKind(string text) => text switch
+    {
+        "file" => PoolKind.File,
+        "dram" => PoolKind.Dram,
+        _ => throw new UsageException($"pool kind '{text}' is unknown: use file or dram"),
+    };
+
+    public static HugePages ParseHugePages(string text) => text switch
+    {
+        "never" => HugePages.Never,
+        "advise" => HugePages.Advise,
+        "withinSize" => HugePages.WithinSize,
+        "always" => HugePages.Always,
+        _ => throw new UsageException($"hugePages '{text}' is unknown: use never, advise, withinSize or always"),
+    };
+
+    public static long ParseSize(string text) => Quantity.TryParse(text, out long sizeBytes) && sizeBytes > 0
+        ? sizeBytes
+        : throw new UsageException($"size '{text}' is not a positive number of bytes: write 1073741824 or 1Gi");
+
+    public static int ParseNumaNode(string text) => int.TryParse(text, out int node) && node >= 0
+        ? node
+        : throw new UsageException($"numaNode '{text}' is not a node number: write 0, 1, …");
+
+    public static bool ParseBoolean(string text, string key) => text switch
+    {
+        "true" => true,
+        "false" => false,
+        _ => throw new UsageException($"{key} '{text}' is neither true nor false"),
+    };
+}
