@@ -48,6 +48,7 @@ internal static partial class ServeHost
         services.AddSingleton<SnapshotMetadataService>();
         services.AddSingleton<NodeService>();
         services.AddGrpc(options => options.Interceptors.Add<CallInterceptor>());
+        services.AddGrpcReflection();
 
         await using WebApplication app = builder.Build();
         app.UseRouting();
@@ -56,6 +57,7 @@ internal static partial class ServeHost
         app.MapGrpcService<GroupControllerService>();
         app.MapGrpcService<SnapshotMetadataService>();
         app.MapGrpcService<NodeService>();
+        app.MapGrpcReflectionService();
 
         await app.StartAsync(cancellationToken);
         ILogger log = app.Services.GetRequiredService<ILoggerFactory>().CreateLogger("Cscm.Serve");
