@@ -38,6 +38,7 @@ public sealed class NodeService(IVolumePublisher publisher, IVolumeManager volum
             Require.Text(request.VolumeId, "volume_id"),
             Require.Path(request.StagingTargetPath, "staging_target_path"),
             Capabilities.Read(request.VolumeCapability, "volume_capability"));
+        Require.Map(request.PublishContext, "publish_context");
         Require.Map(request.VolumeContext, "volume_context");
         await publisher.StageAsync(stage, context.CancellationToken);
         return new NodeStageVolumeResponse();
@@ -66,7 +67,9 @@ public sealed class NodeService(IVolumePublisher publisher, IVolumeManager volum
     public override async Task<NodeGetVolumeStatsResponse> NodeGetVolumeStats(NodeGetVolumeStatsRequest request, ServerCallContext context)
     {
         string volumeId = Require.Text(request.VolumeId, "volume_id");
-        VolumeStats stats = await publisher.GetStatsAsync(volumeId, Require.Path(request.VolumePath, "volume_path"), context.CancellationToken);
+        string path = Require.Path(request.VolumePath, "volume_path");
+        Require.OptionalPath(request.StagingTargetPath, "staging_target_path");
+        VolumeStats stats = await publisher.GetStatsAsync(volumeId, path, context.CancellationToken);
         var response = new NodeGetVolumeStatsResponse
         {
             Usage =
@@ -91,6 +94,7 @@ public sealed class NodeService(IVolumePublisher publisher, IVolumeManager volum
     {
         string volumeId = Require.Text(request.VolumeId, "volume_id");
         string path = Require.Path(request.VolumePath, "volume_path");
+        Require.OptionalPath(request.StagingTargetPath, "staging_target_path");
         SizeRange size = request.CapacityRange is null ? default : Require.Range(request.CapacityRange, "capacity_range");
         if (request.VolumeCapability is not null)
             Capabilities.Read(request.VolumeCapability, "volume_capability");
@@ -101,9 +105,9 @@ public sealed class NodeService(IVolumePublisher publisher, IVolumeManager volum
     public override async Task<NodeGetVolumeHealthResponse> NodeGetVolumeHealth(NodeGetVolumeHealthRequest request, ServerCallContext context)
     {
         string volumeId = Require.Text(request.VolumeId, "volume_id");
-        string path = request.VolumePublishPath.Length > 0 ? request.VolumePublishPath : request.StagingTargetPath;
-        string? checkedPath = path.Length == 0 ? null : Require.Path(path, "volume_publish_path");
-        IReadOnlyList<HealthFinding> findings = await publisher.GetHealthAsync(volumeId, checkedPath, context.CancellationToken);
+        string? stagingPath = Require.OptionalPath(request.StagingTargetPath, "staging_target_path");
+        string? path = Require.OptionalPath(request.VolumePublishPath, "volume_publish_path") ?? stagingPath;
+        IReadOnlyList<HealthFinding> findings = await publisher.GetHealthAsync(volumeId, path, context.CancellationToken);
         return new NodeGetVolumeHealthResponse { VolumeHealth = HealthViews.ToCsi(volumeId, findings) };
     }
 

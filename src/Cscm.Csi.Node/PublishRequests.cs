@@ -15,6 +15,7 @@ internal static class PublishRequests
         string volumeId = Require.Text(request.VolumeId, "volume_id");
         string targetPath = Require.Path(request.TargetPath, "target_path");
         MountOptions options = Capabilities.Read(request.VolumeCapability, "volume_capability");
+        Require.Map(request.PublishContext, "publish_context");
         Require.Map(request.VolumeContext, "volume_context");
         if (request.VolumeContext.TryGetValue(EphemeralKey, out string? ephemeral) && ephemeral == "true")
         {

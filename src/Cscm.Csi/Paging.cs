@@ -38,7 +38,12 @@ public static class Paging
     private static string Decode(string token)
     {
         if (token.StartsWith(TokenPrefix, StringComparison.Ordinal) && Base64Url.IsValid(token.AsSpan(TokenPrefix.Length)))
-            return Encoding.UTF8.GetString(Base64Url.DecodeFromChars(token.AsSpan(TokenPrefix.Length)));
+        {
+            string id = Encoding.UTF8.GetString(Base64Url.DecodeFromChars(token.AsSpan(TokenPrefix.Length)));
+            // The decoder skips white space and bad UTF-8 is replaced: only what encodes to itself was ours.
+            if (id.Length > 0 && Encode(id) == token)
+                return id;
+        }
         throw new RpcException(new Status(StatusCode.Aborted, "starting_token is not one that this driver gave out: list again without a token"));
     }
 }

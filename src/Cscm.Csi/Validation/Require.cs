@@ -54,6 +54,9 @@ public static class Require
         return value.TrimEnd('/');
     }
 
+    /// <summary>As <see cref="Path"/>, but may be empty: then null.</summary>
+    public static string? OptionalPath(string value, string field) => value.Length == 0 ? null : Path(value, field);
+
     /// <summary>A map whose keys and values together stay below 4 KiB.</summary>
     public static IDictionary<string, string> Map(IDictionary<string, string> map, string field)
     {

@@ -36,8 +36,9 @@ public sealed record VolumeParameters
     public static VolumeParameters ParseClass(IDictionary<string, string> parameters, IDictionary<string, string>? mutableParameters = null)
     {
         Refuse(parameters, s_classKeys, "parameters");
+        VolumeParameters own = Parse(parameters);
         if (mutableParameters is null or { Count: 0 })
-            return Parse(parameters);
+            return own;
         Refuse(mutableParameters, s_mutableKeys, "mutable_parameters");
         var merged = new Dictionary<string, string>(parameters);
         foreach ((string key, string value) in mutableParameters)
