@@ -1,0 +1,137 @@
+using System.Text.Json.Nodes;
+
+namespace Cscm.Machine;
+
+/// <summary>
+/// A running machine. Commands may run in parallel; starting, cutting and plugging are for one caller at a time. Disposing it ends the
+/// process and removes the content of its devices.
+/// </summary>
+public sealed class VirtualMachine : IAsyncDisposable
+{
+    private static readonly TimeSpan s_startLimit = TimeSpan.FromMinutes(3);
+    private static readonly TimeSpan s_commandLimit = TimeSpan.FromMinutes(1);
+
+    private readonly MachineFiles _files;
+    private readonly Drives _drives;
+    private readonly Media _media;
+    private readonly MachineOptions _options;
+    private QemuProcess? _qemu;
+    private int _plugged;
+
+    internal VirtualMachine(MachineOptions options, MachineFiles files, Drives drives, Media media)
+    {
+        _options = options;
+        _files = files;
+        _drives = drives;
+        _media = media;
+    }
+
+    private QemuProcess Running => _qemu ?? throw new MachineException("the machine is off: start it again");
+
+    /// <summary>Starts the machine after a power cut, on the content that its devices have.</summary>
+    public async Task StartAgainAsync(CancellationToken cancellationToken = default)
+    {
+        if (_qemu is not null)
+            throw new MachineException("the machine is running");
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        limit.CancelAfter(s_startLimit);
+        await (_options.ColdBoot || _options.CxlDevices.Count > 0 ? BootAsync(limit.Token) : RestoreAsync(limit.Token));
+        await Running.Agent.RefreshAsync(limit.Token);
+        (await RunAsync(["start"], cancellationToken: limit.Token)).EnsureSuccess();
+    }
+
+    /// <summary>Runs a command to its end.</summary>
+    /// <param name="command">The program (found by PATH) and its arguments.</param>
+    /// <param name="environment">Variables beside those that every command gets.</param>
+    /// <param name="input">Standard input.</param>
+    /// <param name="limit">One minute if null.</param>
+    /// <param name="cancellationToken">Ends the wait, not the command.</param>
+    /// <exception cref="MachineException">The machine ended, or the limit was reached.</exception>
+    public async Task<ExecResult> RunAsync(
+        IReadOnlyList<string> command, IReadOnlyDictionary<string, string>? environment = null, ReadOnlyMemory<byte> input = default,
+        TimeSpan? limit = null, CancellationToken cancellationToken = default)
+    {
+        QemuProcess qemu = Running;
+        GuestProcess process = await StartProcessAsync(command, environment, input, cancellationToken);
+        try
+        {
+            return await process.WaitForExitAsync(cancellationToken).WaitAsync(limit ?? s_commandLimit, cancellationToken);
+        }
+        catch (TimeoutException exception)
+        {
+            throw new MachineException($"in the machine, '{string.Join(' ', command)}' did not end in time\n{process.Output}{process.Error}\n{qemu.Describe()}", exception);
+        }
+    }
+
+    /// <summary>As <see cref="RunAsync"/>, but the command must succeed.</summary>
+    /// <returns>What it wrote to standard output.</returns>
+    public async Task<string> MustRunAsync(params string[] command) => (await RunAsync(command)).EnsureSuccess().Output;
+
+    /// <summary>Runs lines of shell, which end at the first that fails.</summary>
+    public async Task<string> MustRunScriptAsync(string script) => (await RunAsync(["sh", "-euc", script])).EnsureSuccess().Output;
+
+    /// <summary>Starts a command and returns while it runs.</summary>
+    public Task<GuestProcess> StartProcessAsync(
+        IReadOnlyList<string> command, IReadOnlyDictionary<string, string>? environment = null, ReadOnlyMemory<byte> input = default,
+        CancellationToken cancellationToken = default)
+        => Running.Agent.StartAsync(command, environment, "/tmp", input, cancellationToken);
+
+    /// <summary>Ends the machine between two instructions. Its devices keep what they hold.</summary>
+    public Task PowerCutAsync()
+    {
+        Running.Dispose();
+        _qemu = null;
+        return Task.CompletedTask;
+    }
+
+    /// <summary>Runs a command until its standard output holds a match, and cuts the power at that moment.</summary>
+    public async Task RunUntilPowerCutAsync(IReadOnlyList<string> command, string pattern, CancellationToken cancellationToken = default)
+    {
+        GuestProcess process = await StartProcessAsync(command, cancellationToken: cancellationToken);
+        await process.WaitForOutputAsync(pattern, cancellationToken).WaitAsync(s_commandLimit, cancellationToken);
+        await PowerCutAsync();
+    }
+
+    /// <summary>Plugs an NVDIMM into the running machine; it is not there any more after the next start.</summary>
+    public async Task PlugAsync(Nvdimm nvdimm, CancellationToken cancellationToken = default)
+    {
+        int index = _options.Nvdimms.Count + _plugged++;
+        string file = _media.Paths.Medium($"nvdimm{index}");
+        Media.Allocate(file, nvdimm.SizeBytes);
+        var backing = new JsonObject
+        {
+            ["qom-type"] = "memory-backend-file",
+            ["id"] = $"nvdimm-file{index}",
+            ["mem-path"] = file,
+            ["size"] = nvdimm.SizeBytes,
+            ["share"] = true,
+        };
+        await Running.Control.RunAsync("object-add", backing, cancellationToken);
+        var device = new JsonObject { ["driver"] = "nvdimm", ["id"] = $"nvdimm{index}", ["memdev"] = $"nvdimm-file{index}", ["label-size"] = nvdimm.LabelBytes };
+        await Running.Control.RunAsync("device_add", device, cancellationToken);
+    }
+
+    public ValueTask DisposeAsync()
+    {
+        _qemu?.Dispose();
+        _qemu = null;
+        _media.Dispose();
+        return ValueTask.CompletedTask;
+    }
+
+    private async Task BootAsync(CancellationToken cancellationToken)
+    {
+        var memory = new RamBacking(_media.Paths.Medium("memory"), IsShared: true);
+        _qemu = await QemuProcess.StartAsync(_files, _media.Paths, QemuArguments.Build(_options, _files, _media.Paths, memory, _drives), cancellationToken);
+        await Machines.BootAsync(_qemu, cancellationToken);
+    }
+
+    private async Task RestoreAsync(CancellationToken cancellationToken)
+    {
+        SavedState state = await SavedState.PrepareAsync(_options, _files, _drives, cancellationToken);
+        List<string> arguments = QemuArguments.Build(_options, _files, _media.Paths, state.Ram, _drives);
+        _qemu = await QemuProcess.StartAsync(_files, _media.Paths, arguments.Concat(["-incoming", "defer"]), cancellationToken);
+        await state.RestoreAsync(_qemu, cancellationToken);
+        await _qemu.Control.RunAsync("cont", null, cancellationToken);
+    }
+}
