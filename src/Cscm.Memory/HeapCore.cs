@@ -13,9 +13,11 @@ namespace Cscm.Memory;
 /// <summary>The engine of an open heap: what the public façade, transactions and collections share. Thread-safe.</summary>
 internal sealed unsafe class HeapCore : IDisposable
 {
+    private const int BatchesPerRefill = 2;
     private readonly Lock _contextsGate = new();
     private readonly List<TransactionContext> _contexts = [];
     private readonly ConcurrentQueue<QuarantineBatch> _quarantine = new();
+    private readonly ConcurrentQueue<QuarantineBatch> _spareBatches = new();
     private long _quarantinedBytes;
     private volatile Exception? _failure;
     private volatile bool _isClosed;
@@ -112,24 +114,25 @@ internal sealed unsafe class HeapCore : IDisposable
             throw Misuse(0, $"cannot allocate {sizeBytes} bytes aligned to {alignment}", "Sizes are positive, alignments powers of two");
         }
 
-        if (TryAllocate(cache, sizeBytes, alignment, out Block block))
+        if (alignment <= BlockCache.Alignment && cache.TryPop(sizeBytes, out Block block))
         {
             return block;
         }
 
-        // What was freed lately waits for the horizon: move it.
-        DrainQuarantine();
+        // Blocks that were freed and have become safe are taken before new ones: they are warmer, and the heap stays small.
+        DrainQuarantine(cache, BatchesPerRefill);
         if (TryAllocate(cache, sizeBytes, alignment, out block))
         {
             return block;
         }
 
+        // What was freed lately waits for the horizon: move it.
         TransactionContext context = Context;
         context.FlushQuarantine();
         Checkpointer.RunNow();
-        DrainQuarantine();
-        context.FlushCache();
         FlushEndedContexts();
+        DrainQuarantine(cache, int.MaxValue);
+        context.FlushCache();
         Allocator.ReleaseEmptyRuns();
         if (TryAllocate(cache, sizeBytes, alignment, out block))
         {
@@ -142,6 +145,8 @@ internal sealed unsafe class HeapCore : IDisposable
             "Free something, or grow the heap with ScmHeap.Grow");
     }
 
+    public QuarantineBatch NewBatch() => _spareBatches.TryDequeue(out QuarantineBatch? spare) ? spare : new QuarantineBatch();
+
     public void Quarantine(QuarantineBatch batch)
     {
         long bytes = Interlocked.Add(ref _quarantinedBytes, batch.SizeBytes);
@@ -152,11 +157,11 @@ internal sealed unsafe class HeapCore : IDisposable
         }
     }
 
-    /// <summary>Releases what the horizon has passed.</summary>
-    public void DrainQuarantine()
+    /// <summary>Releases what the horizon has passed: to the cache while it has room, else to the runs.</summary>
+    public void DrainQuarantine(BlockCache cache, int maxBatches)
     {
         ulong horizon = Checkpointer.Horizon;
-        while (_quarantine.TryPeek(out QuarantineBatch? oldest) && oldest.Sequence <= horizon && _quarantine.TryDequeue(out QuarantineBatch? batch))
+        while (maxBatches-- > 0 && _quarantine.TryPeek(out QuarantineBatch? oldest) && oldest.Sequence <= horizon && _quarantine.TryDequeue(out QuarantineBatch? batch))
         {
             if (batch.Sequence > horizon)
             {
@@ -167,10 +172,12 @@ internal sealed unsafe class HeapCore : IDisposable
 
             foreach (ref readonly Block block in batch.Blocks)
             {
-                Allocator.ReturnToRun(block);
+                Allocator.Return(cache, block);
             }
 
             Interlocked.Add(ref _quarantinedBytes, -batch.SizeBytes);
+            batch.Clear();
+            _spareBatches.Enqueue(batch);
         }
     }
 
@@ -217,7 +224,7 @@ internal sealed unsafe class HeapCore : IDisposable
     public ScmCorruptionException Corrupt(long offset, string problem, string remedy) => new(Name, offset, problem, remedy);
 
     private bool TryAllocate(BlockCache cache, long sizeBytes, long alignment, out Block block) =>
-        alignment <= 16
+        alignment <= BlockCache.Alignment
             ? Allocator.TryAllocate(cache, sizeBytes, out block)
             : Allocator.TryAllocateAligned(cache, sizeBytes, alignment, out block);
 
@@ -233,7 +240,7 @@ internal sealed unsafe class HeapCore : IDisposable
             mine ??= _contexts.Find(context => !context.Owner.IsAlive && context.Depth == 0);
             if (mine is null)
             {
-                mine = new TransactionContext(this, current, _contexts.Count % Log.LaneCount);
+                mine = new TransactionContext(this, current, _contexts.Count < Log.OwnedLanes ? _contexts.Count : -1);
                 _contexts.Add(mine);
             }
 
@@ -256,8 +263,6 @@ internal sealed unsafe class HeapCore : IDisposable
                 }
             }
         }
-
-        DrainQuarantine();
     }
 
     [DoesNotReturn]

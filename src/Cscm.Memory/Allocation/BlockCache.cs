@@ -1,8 +1,14 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+
 namespace Cscm.Memory.Allocation;
 
 /// <summary>One thread's free blocks, a small stack per size class: allocation and free without a lock. Used by its thread only.</summary>
 internal sealed class BlockCache
 {
+    /// <summary>Every block starts at a multiple of this.</summary>
+    public const int Alignment = 16;
+
     private const int MaxBlocks = 64;
     private const int MaxBytes = 64 * 1024;
     private readonly Stack[] _stacks = new Stack[SizeClasses.Count];
@@ -15,6 +21,19 @@ internal sealed class BlockCache
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public bool TryPop(long sizeBytes, out Block block)
+    {
+        if (sizeBytes <= SizeClasses.LargestBytes)
+        {
+            return TryPop(SizeClasses.ClassOf(sizeBytes), out block);
+        }
+
+        block = default;
+        return false;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public bool TryPop(int sizeClass, out Block block)
     {
         ref Stack stack = ref _stacks[sizeClass];
@@ -57,6 +76,7 @@ internal sealed class BlockCache
         }
     }
 
+    [StructLayout(LayoutKind.Auto)]
     private struct Stack
     {
         public Block[]? Blocks;

@@ -19,6 +19,14 @@ internal sealed class QuarantineBatch
 
     public ReadOnlySpan<Block> Blocks => new(_blocks, 0, Count);
 
+    public void Clear()
+    {
+        Array.Clear(_blocks, 0, Count);
+        Count = 0;
+        SizeBytes = 0;
+        Sequence = 0;
+    }
+
     public void Add(in Block block, ulong sequence)
     {
         _blocks[Count++] = block;

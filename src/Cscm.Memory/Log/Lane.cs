@@ -11,7 +11,7 @@ internal struct Lane
 {
     public const int Size = 256;
 
-    /// <summary>1 while a thread appends.</summary>
+    /// <summary>In shared lanes, 1 while a thread appends.</summary>
     [FieldOffset(0)]
     public int Locked;
 

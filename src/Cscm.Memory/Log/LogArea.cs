@@ -73,10 +73,12 @@ internal sealed unsafe class LogArea : IDisposable
         }
     }
 
-    /// <summary>Takes a lane, the preferred one if it is free. Spins while all are taken: appends are short.</summary>
+    /// <summary>Lanes below this number belong to one thread each and need no lock; the threads that come later share the rest.</summary>
+    public int OwnedLanes => LaneCount - ((LaneCount + 3) / 4);
+
+    /// <summary>Takes the caller's own lane, or any shared one. Spins while all are taken: appends are short.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public int Acquire(int preferred) =>
-        Interlocked.CompareExchange(ref _lanes[preferred].Locked, 1, 0) == 0 ? preferred : AcquireOther(preferred);
+    public int Acquire(int ownLane) => ownLane >= 0 ? ownLane : AcquireShared();
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Release(int lane) => Volatile.Write(ref _lanes[lane].Locked, 0);
@@ -152,14 +154,13 @@ internal sealed unsafe class LogArea : IDisposable
 
     public void Dispose() => NativeMemory.AlignedFree(_memory);
 
-    private int AcquireOther(int preferred)
+    private int AcquireShared()
     {
         var spinner = default(SpinWait);
         while (true)
         {
-            for (int i = 1; i <= LaneCount; i++)
+            for (int lane = OwnedLanes; lane < LaneCount; lane++)
             {
-                int lane = (preferred + i) % LaneCount;
                 if (Interlocked.CompareExchange(ref _lanes[lane].Locked, 1, 0) == 0)
                 {
                     return lane;

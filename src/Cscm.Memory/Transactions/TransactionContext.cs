@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics.X86;
 using Cscm.Memory.Allocation;
 using Cscm.Memory.Log;
 using Cscm.Memory.Media;
@@ -18,19 +19,19 @@ internal sealed unsafe class TransactionContext : IDisposable
     private readonly StagingBuffer _staging = new();
     private readonly WorkingCopies _copies = new();
     private readonly NewBlocks _new = new();
-    private readonly int _preferredLane;
+    private readonly int _ownLane;
     private Block[] _freed = new Block[16];
     private int _freedCount;
     private QuarantineBatch _quarantine = new();
     private bool _isDoomed;
 
-    public TransactionContext(HeapCore core, Thread owner, int preferredLane)
+    public TransactionContext(HeapCore core, Thread owner, int ownLane)
     {
         _core = core;
         _medium = core.Medium;
         _heap = core.Medium.Start;
         Owner = owner;
-        _preferredLane = preferredLane;
+        _ownLane = ownLane;
     }
 
     /// <summary>Changed only under the core's lock, when the old owner has ended.</summary>
@@ -111,6 +112,7 @@ internal sealed unsafe class TransactionContext : IDisposable
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Write(long offset, ulong value)
     {
+        Prefetch(_heap + offset);
         if ((_new.Count | _copies.Count) == 0)
         {
             _staging.Write(offset, value);
@@ -140,6 +142,7 @@ internal sealed unsafe class TransactionContext : IDisposable
             _copies.Overlay(offset, content, lengthBytes);
         }
 
+        Prefetch(_heap + offset);
         _staging.Write(offset, content, lengthBytes);
     }
 
@@ -270,7 +273,7 @@ internal sealed unsafe class TransactionContext : IDisposable
         if (_quarantine.Count > 0)
         {
             _core.Quarantine(_quarantine);
-            _quarantine = new QuarantineBatch();
+            _quarantine = _core.NewBatch();
         }
     }
 
@@ -290,6 +293,16 @@ internal sealed unsafe class TransactionContext : IDisposable
     {
         _staging.Dispose();
         _copies.Dispose();
+    }
+
+    /// <summary>The home line comes in while the record goes out, so that the stores after the fence do not wait for it.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Prefetch(byte* home)
+    {
+        if (Sse.IsSupported)
+        {
+            Sse.Prefetch0(home);
+        }
     }
 
     private void CommitOutermost()
@@ -327,7 +340,7 @@ internal sealed unsafe class TransactionContext : IDisposable
             throw _core.Exhausted("the transaction is larger than a lane of the log allows", "Use smaller transactions");
         }
 
-        int lane = log.Acquire(_preferredLane);
+        int lane = log.Acquire(_ownLane);
         ulong sequence;
         try
         {
