@@ -124,6 +124,8 @@ internal sealed class DramPool : IScmPool
         return own.IsMountPoint && (own.DeviceMajor, own.DeviceMinor) == (path.DeviceMajor, path.DeviceMinor);
     }
 
+    public bool GrowsWhenStaged(VolumeRecord volume) => false;
+
     public void GrowFileSystem(VolumeRecord volume, SafePath mountPoint)
     {
         // A tmpfs has grown when its pool let it grow.

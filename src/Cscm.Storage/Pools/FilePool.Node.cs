@@ -41,6 +41,8 @@ internal sealed partial class FilePool
             _ => false,
         };
 
+    public bool GrowsWhenStaged(VolumeRecord volume) => volume.FileSystem == "xfs";
+
     public void GrowFileSystem(VolumeRecord volume, SafePath mountPoint)
     {
         foreach (string device in LoopDevice.FindByBackingFile(ImageOf(volume)))

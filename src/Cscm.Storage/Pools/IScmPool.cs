@@ -70,6 +70,9 @@ internal interface IScmPool
     /// <summary>Whether a path shows this volume's file system.</summary>
     public bool IsMountOf(VolumeRecord volume, PathStatus path);
 
+    /// <summary>Whether a volume that is staged again gets its file system grown; if not, that is left to a node expansion.</summary>
+    public bool GrowsWhenStaged(VolumeRecord volume);
+
     /// <summary>Grows the mounted file system to the whole of the backing.</summary>
     public void GrowFileSystem(VolumeRecord volume, SafePath mountPoint);
 

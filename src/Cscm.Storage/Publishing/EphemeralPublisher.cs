@@ -49,13 +49,15 @@ internal sealed class EphemeralPublisher(
         TargetRecord? existing = volume.Targets.Count > 0 ? volume.Targets[0] : null;
         if (existing is not null && !MountRules.Equal(existing, wanted))
             throw new StorageException(StorageErrorKind.AlreadyExists, $"volume {volume.Id} is published at {wanted.Path} with other options: unpublish it there first");
-        if (existing is not null && mountings.IsMountedAt(volume, wanted.Path))
-            return;
-        MadeAtPath made = TargetPaths.RequireUsable(wanted.Path, "target path", PathKind.Directory);
-        wanted = wanted with { Made = made == MadeAtPath.Nothing ? existing?.Made ?? made : made };
-        volume = catalog.Write(volume with { Targets = [wanted] });
-        using (SafePath path = targets.OpenTarget(wanted))
+        if (existing is null || !mountings.IsMountedAt(volume, wanted.Path))
+        {
+            MadeAtPath made = TargetPaths.RequireUsable(wanted.Path, "target path", PathKind.Directory);
+            wanted = wanted with { Made = made == MadeAtPath.Nothing ? existing?.Made ?? made : made };
+            volume = catalog.Write(volume with { Targets = [wanted] });
+            using SafePath path = targets.OpenTarget(wanted);
             catalog.PoolOf(volume).Mount(volume, path, flags, isReadOnly: wanted.IsReadOnly);
+        }
+        // A crash may have come between the mount and this.
         using SafePath mount = mountings.OpenMounted(volume, wanted.Path);
         if (!wanted.IsReadOnly)
             mountings.ApplyGroup(mount, wanted.MountGroup);

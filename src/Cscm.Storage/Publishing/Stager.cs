@@ -33,7 +33,11 @@ internal sealed class Stager(Catalog catalog, Mountings mountings)
             if (!MountRules.Equal(existing, wanted))
                 throw new StorageException(StorageErrorKind.AlreadyExists, $"volume {volume.Id} is staged at {existing.Path} with other options: unstage it first");
             if (mountings.IsStaged(volume))
+            {
+                // A crash may have come between the mount and what follows it.
+                Finish(volume, existing, volume.FileSystemBytes);
                 return;
+            }
             wanted = existing;
         }
         bool makesDirectory = RequireUsable(volume, wanted.Path);
@@ -91,13 +95,21 @@ internal sealed class Stager(Catalog catalog, Mountings mountings)
             catalog.Steps.Reached("stage.make-directory");
         using (SafePath directory = stage.MadeDirectory ? SafePath.OpenOrCreateDirectory(stage.Path, DirectoryMode) : SafePath.Open(stage.Path))
             pool.Mount(volume, directory, flags, stage.IsReadOnly);
+        Finish(volume, stage, fileSystemBytes);
+    }
+
+    /// <summary>What a mounted volume still needs. Changes nothing the second time.</summary>
+    private void Finish(VolumeRecord volume, StageRecord stage, long fileSystemBytes)
+    {
+        if (volume.Access == AccessType.Block)
+            return;
         using SafePath mount = mountings.OpenMounted(volume, stage.Path);
         if (!stage.IsReadOnly)
         {
             mountings.ApplyGroup(mount, stage.MountGroup);
-            if (fileSystemBytes < volume.BackingBytes)
+            if (fileSystemBytes < volume.BackingBytes && catalog.PoolOf(volume).GrowsWhenStaged(volume))
             {
-                pool.GrowFileSystem(volume, mount);
+                catalog.PoolOf(volume).GrowFileSystem(volume, mount);
                 fileSystemBytes = volume.BackingBytes;
             }
         }
