@@ -222,7 +222,7 @@ func (c *client) checkGzipResponse() error {
 	const size = 1024 * 1024
 	ctx, cancel := with("x-pass", "1", "x-gzip", "1", "x-response-size", strconv.Itoa(size))
 	defer cancel()
-	response, err := c.unary(ctx, pluginInfo, nil)
+	response, err := c.unary(ctx, pluginInfo, nil, grpc.UseCompressor(gzip.Name)) // it accepts what it sends
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,11 @@
+namespace Cscm.Grpc.Tests;
+
+/// <summary>Which gRPC stack these tests run on. Where the two differ on purpose, the test says so.</summary>
+internal static class Flavour
+{
+#if UPSTREAM
+    public const bool IsUpstream = true;
+#else
+    public const bool IsUpstream = false;
+#endif
+}
