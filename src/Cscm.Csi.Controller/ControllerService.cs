@@ -16,14 +16,19 @@ public sealed class ControllerService(IVolumeManager volumes, DriverInfo driver)
 {
     private static readonly Rpc[] s_capabilities =
     [
-        Rpc.CreateDeleteVolume, Rpc.ListVolumes, Rpc.GetCapacity, Rpc.CreateDeleteSnapshot, Rpc.ListSnapshots, Rpc.CloneVolume,
-        Rpc.ExpandVolume, Rpc.GetVolume, Rpc.SingleNodeMultiWriter, Rpc.ModifyVolume, Rpc.GetSnapshot, Rpc.GetVolumeHealth, Rpc.ListVolumeHealth,
+        Rpc.CreateDeleteVolume, Rpc.ListVolumes, Rpc.GetCapacity, Rpc.ExpandVolume, Rpc.GetVolume, Rpc.SingleNodeMultiWriter, Rpc.ModifyVolume,
     ];
+
+    /// <summary>Claimed when a pool can copy volumes: one of plain memory cannot.</summary>
+    private static readonly Rpc[] s_snapshots = [Rpc.CreateDeleteSnapshot, Rpc.ListSnapshots, Rpc.CloneVolume, Rpc.GetSnapshot];
+
+    private static readonly Rpc[] s_newIn113 = [Rpc.GetVolumeHealth, Rpc.ListVolumeHealth];
 
     public override Task<ControllerGetCapabilitiesResponse> ControllerGetCapabilities(ControllerGetCapabilitiesRequest request, ServerCallContext context)
     {
         var response = new ControllerGetCapabilitiesResponse();
-        foreach (Rpc capability in s_capabilities)
+        bool canCopy = volumes.ListPools().Any(pool => pool.SupportsSnapshots);
+        foreach (Rpc capability in (Rpc[])[.. s_capabilities, .. canCopy ? s_snapshots : [], .. driver.ClaimsCsi113 ? s_newIn113 : []])
             response.Capabilities.Add(new ControllerServiceCapability { Rpc = new() { Type = capability } });
         return Task.FromResult(response);
     }

@@ -12,10 +12,12 @@ public sealed class GroupControllerService(IVolumeManager volumes) : GroupContro
 {
     public override Task<GroupControllerGetCapabilitiesResponse> GroupControllerGetCapabilities(
         GroupControllerGetCapabilitiesRequest request, ServerCallContext context)
-        => Task.FromResult(new GroupControllerGetCapabilitiesResponse
-        {
-            Capabilities = { new GroupControllerServiceCapability { Rpc = new() { Type = Rpc.CreateDeleteGetVolumeGroupSnapshot } } },
-        });
+    {
+        var response = new GroupControllerGetCapabilitiesResponse();
+        if (volumes.ListPools().Any(pool => pool.SupportsSnapshots))
+            response.Capabilities.Add(new GroupControllerServiceCapability { Rpc = new() { Type = Rpc.CreateDeleteGetVolumeGroupSnapshot } });
+        return Task.FromResult(response);
+    }
 
     public override async Task<CreateVolumeGroupSnapshotResponse> CreateVolumeGroupSnapshot(
         CreateVolumeGroupSnapshotRequest request, ServerCallContext context)

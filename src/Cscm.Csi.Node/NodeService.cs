@@ -13,13 +13,14 @@ public sealed class NodeService(IVolumePublisher publisher, IVolumeManager volum
     private static readonly Rpc[] s_capabilities =
     [
         Rpc.StageUnstageVolume, Rpc.GetVolumeStats, Rpc.ExpandVolume, Rpc.SingleNodeMultiWriter, Rpc.VolumeMountGroup,
-        Rpc.GetVolumeHealth, Rpc.GetStorageHealth,
     ];
+
+    private static readonly Rpc[] s_newIn113 = [Rpc.GetVolumeHealth, Rpc.GetStorageHealth];
 
     public override Task<NodeGetCapabilitiesResponse> NodeGetCapabilities(NodeGetCapabilitiesRequest request, ServerCallContext context)
     {
         var response = new NodeGetCapabilitiesResponse();
-        foreach (Rpc capability in s_capabilities)
+        foreach (Rpc capability in driver.ClaimsCsi113 ? [.. s_capabilities, .. s_newIn113] : s_capabilities)
             response.Capabilities.Add(new NodeServiceCapability { Rpc = new() { Type = capability } });
         return Task.FromResult(response);
     }
@@ -67,7 +68,7 @@ public sealed class NodeService(IVolumePublisher publisher, IVolumeManager volum
     public override async Task<NodeGetVolumeStatsResponse> NodeGetVolumeStats(NodeGetVolumeStatsRequest request, ServerCallContext context)
     {
         string volumeId = Require.Text(request.VolumeId, "volume_id");
-        string path = Require.Path(request.VolumePath, "volume_path");
+        string path = Require.OccupiedPath(request.VolumePath, "volume_path");
         Require.OptionalPath(request.StagingTargetPath, "staging_target_path");
         VolumeStats stats = await publisher.GetStatsAsync(volumeId, path, context.CancellationToken);
         var response = new NodeGetVolumeStatsResponse
@@ -93,7 +94,7 @@ public sealed class NodeService(IVolumePublisher publisher, IVolumeManager volum
     public override async Task<NodeExpandVolumeResponse> NodeExpandVolume(NodeExpandVolumeRequest request, ServerCallContext context)
     {
         string volumeId = Require.Text(request.VolumeId, "volume_id");
-        string path = Require.Path(request.VolumePath, "volume_path");
+        string path = Require.OccupiedPath(request.VolumePath, "volume_path");
         Require.OptionalPath(request.StagingTargetPath, "staging_target_path");
         SizeRange size = request.CapacityRange is null ? default : Require.Range(request.CapacityRange, "capacity_range");
         if (request.VolumeCapability is not null)

@@ -15,4 +15,10 @@ public sealed record DriverInfo(string NodeId)
     /// Volumes that one node takes, zero for no limit. Each staged image holds a loop device and a mount, which is what runs out first.
     /// </summary>
     public long MaximumVolumes { get; init; } = 1024;
+
+    /// <summary>
+    /// Whether capabilities that are new in CSI 1.13 are claimed; their calls are served either way. An orchestrator built on an older
+    /// contract should ignore what it does not know, but some refuse it (csi-sanity up to 5.5, which is built on 1.12).
+    /// </summary>
+    public bool ClaimsCsi113 { get; init; } = true;
 }

@@ -14,6 +14,10 @@ internal static class ServeCommand
         var state = new Option<string?>("--state") { Description = $"Directory for state and embedded pools (default {ServeSettings.DefaultStateDirectory})" };
         var nodeId = new Option<string?>("--node-id") { Description = "This node's name for the orchestrator (default: the host name)" };
         var maximumVolumes = new Option<long?>("--max-volumes") { Description = "Volumes this node takes, 0 for no limit" };
+        var csiVersion = new Option<string?>("--csi-version")
+        {
+            Description = "Claim the capabilities of 1.13 (default) or, for orchestrators that refuse unknown ones, of 1.12",
+        };
         var pools = new Option<string[]>("--pool")
         {
             Description = "A pool: name=NAME,kind=file|dram,size=10Gi[,path=DIR][,fileSystem=xfs|ext4][,numaNode=N][,hugePages=POLICY][,default=true]; "
@@ -27,7 +31,7 @@ internal static class ServeCommand
         };
         var command = new Command("serve", "Run the CSI driver on this machine, controller and node on one socket")
         {
-            config, endpoint, state, nodeId, maximumVolumes, pools, logLevel,
+            config, endpoint, state, nodeId, maximumVolumes, csiVersion, pools, logLevel,
         };
         command.SetAction(async (parsed, cancellationToken) =>
         {
@@ -42,6 +46,7 @@ internal static class ServeCommand
                     StateDirectory = Path.GetFullPath(parsed.GetValue(state) ?? settings.StateDirectory),
                     NodeId = parsed.GetValue(nodeId) ?? settings.NodeId,
                     MaximumVolumes = parsed.GetValue(maximumVolumes) ?? settings.MaximumVolumes,
+                    ClaimsCsi113 = parsed.GetValue(csiVersion) is string version ? ServeSettings.ParseCsiVersion(version) : settings.ClaimsCsi113,
                     Pools = poolFlags.Length > 0 ? [.. poolFlags.Select(PoolFields.ReadFlag)] : settings.Pools,
                 };
                 if (settings.Pools.Count == 0)

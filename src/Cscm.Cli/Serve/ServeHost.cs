@@ -38,7 +38,7 @@ internal static partial class ServeHost
         IServiceCollection services = builder.Services;
         services.AddSingleton(storage.Manager);
         services.AddSingleton(storage.Publisher);
-        services.AddSingleton(new DriverInfo(settings.NodeId) { MaximumVolumes = settings.MaximumVolumes });
+        services.AddSingleton(new DriverInfo(settings.NodeId) { MaximumVolumes = settings.MaximumVolumes, ClaimsCsi113 = settings.ClaimsCsi113 });
         services.AddSingleton(new IdentityServices(s_services));
         services.AddSingleton<ServeReadiness>();
         services.AddSingleton<IReadiness>(provider => provider.GetRequiredService<ServeReadiness>());

@@ -15,6 +15,7 @@ internal sealed record ServeSettings
     public string StateDirectory { get; init; } = DefaultStateDirectory;
     public string NodeId { get; init; } = Environment.MachineName;
     public long MaximumVolumes { get; init; } = new DriverInfo("").MaximumVolumes;
+    public bool ClaimsCsi113 { get; init; } = true;
     public IReadOnlyList<PoolOptions> Pools { get; init; } = [];
 
     public string SocketPath => Endpoint.StartsWith(UnixScheme, StringComparison.Ordinal) && Endpoint.Length > UnixScheme.Length + 1
@@ -47,6 +48,14 @@ internal sealed record ServeSettings
     public static int ParseNumaNode(string text) => int.TryParse(text, out int node) && node >= 0
         ? node
         : throw new UsageException($"numaNode '{text}' is not a node number: write 0, 1, …");
+
+    /// <returns>Whether the version's capabilities are those of 1.13.</returns>
+    public static bool ParseCsiVersion(string text) => text switch
+    {
+        "1.13" => true,
+        "1.12" => false,
+        _ => throw new UsageException($"CSI version '{text}' is not one of those that can be claimed: use 1.13 or 1.12"),
+    };
 
     public static bool ParseBoolean(string text, string key) => text switch
     {

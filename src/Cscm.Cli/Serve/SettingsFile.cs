@@ -52,9 +52,10 @@ internal static class SettingsFile
                 "stateDirectory" => settings with { StateDirectory = Scalar(value, path) },
                 "nodeId" => settings with { NodeId = Scalar(value, path) },
                 "maximumVolumes" => settings with { MaximumVolumes = Number(value, path) },
+                "csiVersion" => settings with { ClaimsCsi113 = ServeSettings.ParseCsiVersion(Scalar(value, path)) },
                 "pools" => settings with { Pools = Pools(value, path) },
                 _ => throw new UsageException(
-                    $"{Where(keyNode, path)}: unknown setting '{key}': use endpoint, stateDirectory, nodeId, maximumVolumes or pools"),
+                    $"{Where(keyNode, path)}: unknown setting '{key}': use endpoint, stateDirectory, nodeId, maximumVolumes, csiVersion or pools"),
             };
         }
         return settings;

@@ -54,6 +54,15 @@ public static class Require
         return value.TrimEnd('/');
     }
 
+    /// <summary>
+    /// As <see cref="Path"/>, for the calls that look for a volume at a path: at a relative one there is none, which the specification
+    /// answers with NOT_FOUND.
+    /// </summary>
+    public static string OccupiedPath(string value, string field)
+        => value.Length == 0 || value[0] == '/'
+            ? Path(value, field)
+            : throw new RpcException(new Status(StatusCode.NotFound, $"{field} is not absolute, so no volume is there: it must begin with /"));
+
     /// <summary>As <see cref="Path"/>, but may be empty: then null.</summary>
     public static string? OptionalPath(string value, string field) => value.Length == 0 ? null : Path(value, field);
 

@@ -33,6 +33,9 @@ internal sealed class FakeStorage : IVolumeManager, IVolumePublisher
         [OtherSnapshotId] = MakeSnapshot(OtherSnapshotId) with { SourceVolumeId = BlockVolumeId },
     };
 
+    /// <summary>Whether the one pool can copy volumes.</summary>
+    public bool SupportsSnapshots { get; set; } = true;
+
     public static VolumeInfo MakeVolume(string id) => new()
     {
         Id = id,
@@ -47,7 +50,8 @@ internal sealed class FakeStorage : IVolumeManager, IVolumePublisher
         CreatedAt = DateTimeOffset.UnixEpoch,
     };
 
-    public IReadOnlyList<PoolInfo> ListPools() => [];
+    public IReadOnlyList<PoolInfo> ListPools()
+        => [new PoolInfo("fast", PoolKind.File, true, null, true, SupportsSnapshots, ["ext4"], GetCapacity(null, AccessType.Mount, null))];
 
     public PoolCapacity GetCapacity(string? pool, AccessType access, string? fileSystem)
         => Look(new PoolCapacity(1L << 30, 1L << 29, 2 << 20, 1L << 31));

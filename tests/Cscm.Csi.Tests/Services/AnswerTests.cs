@@ -85,6 +85,34 @@ public sealed class AnswerTests
     }
 
     [Fact]
+    public async Task An_orchestrator_of_csi_1_12_is_not_told_of_what_it_cannot_know()
+    {
+        var driver = new DriverInfo(InProcessDriver.NodeId) { ClaimsCsi113 = false };
+        var context = new FakeContext("", null, CancellationToken.None);
+        var controller = await new Controller.ControllerService(_driver.Storage, driver).ControllerGetCapabilities(new(), context);
+        var node = await new Node.NodeService(_driver.Storage, _driver.Storage, driver).NodeGetCapabilities(new(), context);
+        // 1.12 ends at GET_SNAPSHOT = 15 and VOLUME_MOUNT_GROUP = 6.
+        Assert.Equal(15, controller.Capabilities.Max(capability => (int)capability.Rpc.Type));
+        Assert.Equal(6, node.Capabilities.Max(capability => (int)capability.Rpc.Type));
+        var current = await CallAsync<ControllerGetCapabilitiesResponse>(new ControllerGetCapabilitiesRequest());
+        Assert.Equal(17, current.Capabilities.Max(capability => (int)capability.Rpc.Type));
+    }
+
+    [Fact]
+    public async Task Copies_are_claimed_only_when_a_pool_can_make_them()
+    {
+        Rpc[] copies = [Rpc.CreateDeleteSnapshot, Rpc.ListSnapshots, Rpc.CloneVolume, Rpc.GetSnapshot];
+        var able = await CallAsync<ControllerGetCapabilitiesResponse>(new ControllerGetCapabilitiesRequest());
+        Assert.Empty(copies.Except(able.Capabilities.Select(capability => capability.Rpc.Type)));
+        Assert.Single((await CallAsync<GroupControllerGetCapabilitiesResponse>(new GroupControllerGetCapabilitiesRequest())).Capabilities);
+
+        _driver.Storage.SupportsSnapshots = false;
+        var unable = await CallAsync<ControllerGetCapabilitiesResponse>(new ControllerGetCapabilitiesRequest());
+        Assert.Empty(copies.Intersect(unable.Capabilities.Select(capability => capability.Rpc.Type)));
+        Assert.Empty((await CallAsync<GroupControllerGetCapabilitiesResponse>(new GroupControllerGetCapabilitiesRequest())).Capabilities);
+    }
+
+    [Fact]
     public async Task Stats_have_bytes_and_inodes()
     {
         var response = await CallAsync<NodeGetVolumeStatsResponse>(ValidRequests.Of<NodeGetVolumeStatsRequest>());

@@ -26,6 +26,7 @@ internal static class BadValues
         FieldKind.OptionalTexts => [.. WrongLists()],
         FieldKind.RequiredPath => [Text("empty", "", "must be set"), .. WrongPaths()],
         FieldKind.OptionalPath => [.. WrongPaths()],
+        FieldKind.OccupiedPath => [Text("empty", "", "must be set"), .. WrongPaths().Select(value => value.Name == "relative" ? value with { Code = StatusCode.NotFound } : value)],
         FieldKind.PublishStagingPath => [new("empty", StatusCode.FailedPrecondition, "NodeStageVolume", (request, field) => field.Accessor.SetValue(request, "")), .. WrongPaths()],
         FieldKind.Capability => [Missing("name an access type and mode"), .. WrongCapabilities(SetOne)],
         FieldKind.OptionalCapability => [.. WrongCapabilities(SetOne)],

@@ -10,6 +10,9 @@ public enum FieldKind
     RequiredPath,
     OptionalPath,
 
+    /// <summary>Where a volume is looked for: at a relative path there is none.</summary>
+    OccupiedPath,
+
     /// <summary>The staging path of NodePublishVolume: without it the volume is not staged, which is a FAILED_PRECONDITION.</summary>
     PublishStagingPath,
     Capability,
@@ -108,13 +111,13 @@ internal static class FieldKinds
         ["NodeUnpublishVolumeRequest.volume_id"] = FieldKind.RequiredText,
         ["NodeUnpublishVolumeRequest.target_path"] = FieldKind.RequiredPath,
         ["NodeGetVolumeStatsRequest.volume_id"] = FieldKind.RequiredText,
-        ["NodeGetVolumeStatsRequest.volume_path"] = FieldKind.RequiredPath,
+        ["NodeGetVolumeStatsRequest.volume_path"] = FieldKind.OccupiedPath,
         ["NodeGetVolumeStatsRequest.staging_target_path"] = FieldKind.OptionalPath,
         ["NodeGetVolumeHealthRequest.volume_id"] = FieldKind.RequiredText,
         ["NodeGetVolumeHealthRequest.volume_publish_path"] = FieldKind.OptionalPath,
         ["NodeGetVolumeHealthRequest.staging_target_path"] = FieldKind.OptionalPath,
         ["NodeExpandVolumeRequest.volume_id"] = FieldKind.RequiredText,
-        ["NodeExpandVolumeRequest.volume_path"] = FieldKind.RequiredPath,
+        ["NodeExpandVolumeRequest.volume_path"] = FieldKind.OccupiedPath,
         ["NodeExpandVolumeRequest.capacity_range"] = FieldKind.OptionalRange,
         ["NodeExpandVolumeRequest.staging_target_path"] = FieldKind.OptionalPath,
         ["NodeExpandVolumeRequest.volume_capability"] = FieldKind.OptionalCapability,
