@@ -24,6 +24,8 @@ internal sealed unsafe class TransactionContext : IDisposable
     private int _freedCount;
     private QuarantineBatch _quarantine = new();
     private bool _isDoomed;
+    private ITransactionParticipant[] _participants = new ITransactionParticipant[4];
+    private int _participantCount;
 
     public TransactionContext(HeapCore core, Thread owner, int ownLane)
     {
@@ -104,6 +106,17 @@ internal sealed unsafe class TransactionContext : IDisposable
         }
 
         Reset();
+    }
+
+    /// <summary>Has the participant called at the end of the present transaction. Once per transaction and participant.</summary>
+    public void Enlist(ITransactionParticipant participant)
+    {
+        if (_participantCount == _participants.Length)
+        {
+            Array.Resize(ref _participants, 2 * _participantCount);
+        }
+
+        _participants[_participantCount++] = participant;
     }
 
     // --- Writing. Offsets have been checked by the caller. ---
@@ -361,6 +374,11 @@ internal sealed unsafe class TransactionContext : IDisposable
             throw;
         }
 
+        for (int i = 0; i < _participantCount; i++)
+        {
+            _participants[i].Applying();
+        }
+
         LogEntries.Apply(_medium, _core.Geometry, _core.Salt, _staging.Entries, _staging.End);
         log.Applied(lane);
         bool halfFull = log.IsHalfFull(lane);
@@ -463,5 +481,15 @@ internal sealed unsafe class TransactionContext : IDisposable
         }
 
         _staging.Clear();
+        EndParticipants();
+    }
+
+    private void EndParticipants()
+    {
+        // Last of all: another thread may go on as soon as a participant has released its lock.
+        for (; _participantCount > 0; _participants[_participantCount] = null!)
+        {
+            _participants[--_participantCount].Ended();
+        }
     }
 }
