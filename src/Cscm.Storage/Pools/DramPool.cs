@@ -15,22 +15,23 @@ internal sealed class DramPool : IScmPool
     private const long MinimumInodes = 1024;
     private const string FileSystem = "tmpfs";
 
-    private static readonly bool s_hasHugePages = Directory.Exists("/sys/kernel/mm/transparent_hugepage");
+    private static readonly bool s_hasHugePages = System.IO.Directory.Exists("/sys/kernel/mm/transparent_hugepage");
 
-    private readonly string _directory;
     private readonly string _sourceName;
     private readonly IStepObserver _steps;
 
     public DramPool(PoolOptions options, string directory, IStepObserver steps)
     {
         Options = options;
-        _directory = directory;
+        Directory = directory;
         _sourceName = "cscm-" + options.Name;
         _steps = steps;
         Ledger = new Ledger(options.SizeBytes, () => long.MaxValue);
     }
 
     public PoolOptions Options { get; }
+
+    public string Directory { get; }
 
     public Ledger Ledger { get; }
 
@@ -147,22 +148,31 @@ internal sealed class DramPool : IScmPool
 
     public IEnumerable<PoolHealth> ExaminePool() => [];
 
-    public bool Restore(VolumeRecord volume)
+    public void Restore(VolumeRecord volume)
     {
         if (IsMounted(PathOf(ObjectIds.KeyOf(volume.Id))))
         {
             // A change of settings may have been recorded and not applied.
             Modify(volume, volume.Settings);
-            return true;
         }
-        MountFresh(volume);
-        return false;
+        else
+        {
+            MountFresh(volume);
+        }
+    }
+
+    public long FindBackingBytes(string key)
+    {
+        if (!IsMounted(PathOf(key)))
+            return 0;
+        using SafePath mount = SafePath.Open(PathOf(key));
+        return FileSystemControl.GetStats(mount).TotalBytes;
     }
 
     public void RemoveOrphans(Func<string, bool> isKnown, Func<string, bool, bool> isDevicePinned)
     {
         IReadOnlyList<MountEntry> mounts = MountTable.Read();
-        foreach (string path in Directory.EnumerateDirectories(_directory))
+        foreach (string path in System.IO.Directory.EnumerateDirectories(Directory))
         {
             string key = Path.GetFileName(path);
             if (!ObjectIds.IsKey(key) || isKnown(key))
@@ -189,7 +199,7 @@ internal sealed class DramPool : IScmPool
         new FileSystemOption("nr_inodes", $"{Math.Max(MinimumInodes, sizeBytes / BytesPerInode)}"),
     ];
 
-    private string PathOf(string key) => Path.Combine(_directory, key);
+    private string PathOf(string key) => Path.Combine(Directory, key);
 
     private SafePath OpenMount(VolumeRecord volume)
     {

@@ -21,7 +21,7 @@ internal sealed class Ext4Format : FileSystemFormat
 
     public override string Name => "ext4";
 
-    public override long MinimumBackingBytes => 8L << 20;
+    public override long MinimumBackingBytes => 12L << 20;
 
     public override long UsableBytes(long backingBytes)
     {
@@ -73,15 +73,8 @@ internal sealed class Ext4Format : FileSystemFormat
         await ToolRunner.RunOrThrowAsync("resize2fs", "e2fsprogs", [image], cancellationToken);
     }
 
-    /// <summary>The journal, by the size of the file system; like mke2fs does it, but independent of its version.</summary>
-    private static long JournalBytes(long backingBytes) => backingBytes switch
-    {
-        < 128L << 20 => 4L << 20,
-        < 1L << 30 => 16L << 20,
-        < 4L << 30 => 32L << 20,
-        < 32L << 30 => 64L << 20,
-        _ => 128L << 20,
-    };
+    /// <summary>The journal grows with the file system, without jumps: a larger image must never offer less than a smaller one.</summary>
+    private static long JournalBytes(long backingBytes) => Math.Clamp(backingBytes / 64 >> 20, 4, 128) << 20;
 
     /// <summary>ext4_calculate_overhead's reserve: 2 % of the blocks, 4096 at most.</summary>
     private static long ReservedByKernel(long blocks) => Math.Min(blocks / 50, 4096);

@@ -129,7 +129,7 @@ internal sealed partial class FilePool
     {
         const string Deleted = " (deleted)";
         string image = backingFile.EndsWith(Deleted, StringComparison.Ordinal) ? backingFile[..^Deleted.Length] : backingFile;
-        if (Path.GetDirectoryName(image) != _directory || !image.EndsWith(Suffix, StringComparison.Ordinal))
+        if (Path.GetDirectoryName(image) != Directory || !image.EndsWith(Suffix, StringComparison.Ordinal))
             return;
         string key = Path.GetFileName(image)[..^Suffix.Length];
         if (!ObjectIds.IsKey(key))

@@ -16,19 +16,20 @@ internal sealed partial class FilePool : IBlockPool, ISnapshotPool
     /// <summary>Left to the file system below, for its own structures and our state.</summary>
     private const long MediumReserveBytes = 64L << 20;
 
-    private readonly string _directory;
     private readonly IStepObserver _steps;
 
     public FilePool(PoolOptions options, string directory, IStepObserver steps)
     {
         Options = options;
-        _directory = directory;
+        Directory = directory;
         _steps = steps;
         FileSystems = options.DefaultFileSystem == "xfs" ? ["xfs", "ext4"] : ["ext4", "xfs"];
-        Ledger = new Ledger(options.SizeBytes, () => new DriveInfo(_directory).AvailableFreeSpace - MediumReserveBytes);
+        Ledger = new Ledger(options.SizeBytes, MediumFreeBytes);
     }
 
     public PoolOptions Options { get; }
+
+    public string Directory { get; }
 
     public Ledger Ledger { get; }
 
@@ -168,17 +169,24 @@ internal sealed partial class FilePool : IBlockPool, ISnapshotPool
 
     public IEnumerable<PoolHealth> ExaminePool()
     {
-        if (!Directory.Exists(_directory))
-            yield return new PoolHealth(Options.Name, HealthKind.Inaccessible, "DirectoryMissing", $"the pool's directory {_directory} is gone: mount what it is on, then restart the driver");
+        if (!System.IO.Directory.Exists(Directory))
+            yield return new PoolHealth(Options.Name, HealthKind.Inaccessible, "DirectoryMissing", $"the pool's directory {Directory} is gone: mount what it is on, then restart the driver");
     }
 
-    public bool Restore(VolumeRecord volume) => true;
+    public void Restore(VolumeRecord volume)
+    {
+        // A resize2fs that outlived a killed driver must end before anyone else touches the image.
+        if (volume is { FileSystem: "ext4" } && volume.FileSystemBytes < volume.BackingBytes)
+            ToolRunner.WaitForOthers(ImageOf(volume));
+    }
+
+    public long FindBackingBytes(string key) => new FileInfo(PathOf(key)) is { Exists: true } image ? image.Length : 0;
 
     public void RemoveOrphans(Func<string, bool> isKnown, Func<string, bool, bool> isDevicePinned)
     {
         foreach ((string device, string backingFile) in LoopDevice.ListAttached())
             RemoveOrphanDevice(device, backingFile, isKnown, isDevicePinned);
-        foreach (string image in Directory.EnumerateFiles(_directory, "*" + Suffix))
+        foreach (string image in System.IO.Directory.EnumerateFiles(Directory, "*" + Suffix))
         {
             string key = Path.GetFileName(image)[..^Suffix.Length];
             if (ObjectIds.IsKey(key) && !isKnown(key))
@@ -186,9 +194,22 @@ internal sealed partial class FilePool : IBlockPool, ISnapshotPool
         }
     }
 
+    private long MediumFreeBytes()
+    {
+        try
+        {
+            return new DriveInfo(Directory).AvailableFreeSpace - MediumReserveBytes;
+        }
+        catch (IOException)
+        {
+            // Gone: nothing can be had of it. The pool's health says why.
+            return 0;
+        }
+    }
+
     private static string KeyOf(VolumeRecord volume) => ObjectIds.KeyOf(volume.Id);
 
-    private string PathOf(string key) => Path.Combine(_directory, key + Suffix);
+    private string PathOf(string key) => Path.Combine(Directory, key + Suffix);
 
     private string ImageOf(VolumeRecord volume) => PathOf(KeyOf(volume));
 
@@ -228,6 +249,6 @@ internal sealed partial class FilePool : IBlockPool, ISnapshotPool
     {
         using (SafeFileHandle file = File.OpenHandle(image, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite))
             RandomAccess.FlushToDisk(file);
-        Files.SyncDirectory(_directory);
+        Files.SyncDirectory(Directory);
     }
 }

@@ -15,6 +15,9 @@ internal interface IScmPool
 {
     public PoolOptions Options { get; }
 
+    /// <summary>Where the pool keeps what it makes; nobody else's business.</summary>
+    public string Directory { get; }
+
     public Ledger Ledger { get; }
 
     /// <summary>Names of the file systems that volumes can have, the default first.</summary>
@@ -83,8 +86,10 @@ internal interface IScmPool
     public IEnumerable<PoolHealth> ExaminePool();
 
     /// <summary>At start-up: brings back what a volume needs before it can be used.</summary>
-    /// <returns>False if its content is lost.</returns>
-    public bool Restore(VolumeRecord volume);
+    public void Restore(VolumeRecord volume);
+
+    /// <summary>At start-up: what an object takes of the medium of which nothing else is known; zero if it is not here.</summary>
+    public long FindBackingBytes(string key);
 
     /// <summary>At start-up: removes what carries this driver's naming and belongs to no object.</summary>
     /// <param name="isKnown">Whether a key is an object's.</param>

@@ -45,6 +45,40 @@ internal static class ToolRunner
         return (process.ExitCode, text);
     }
 
+    /// <summary>Waits until no other process has a file open.</summary>
+    /// <exception cref="StorageException">Unavailable: one still has after a minute.</exception>
+    public static void WaitForOthers(string file)
+    {
+        const int Tries = 600;
+        for (int attempt = 0; attempt < Tries; attempt++)
+        {
+            if (!IsOpenElsewhere(file))
+                return;
+            Thread.Sleep(100);
+        }
+        throw new StorageException(StorageErrorKind.Unavailable, $"another process still has {file} open: end it (fuser -v {file} names it), then restart the driver");
+    }
+
+    private static bool IsOpenElsewhere(string file)
+    {
+        foreach (string process in Directory.EnumerateDirectories("/proc").Where(path => char.IsAsciiDigit(path["/proc/".Length])))
+        {
+            try
+            {
+                if (process != $"/proc/{Environment.ProcessId}"
+                    && Directory.EnumerateFileSystemEntries(process + "/fd").Any(link => File.ResolveLinkTarget(link, returnFinalTarget: false)?.FullName == file))
+                {
+                    return true;
+                }
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                // Ended while we looked, or not ours to look at.
+            }
+        }
+        return false;
+    }
+
     /// <summary>As <see cref="RunAsync"/>, for a tool whose only good exit code is zero.</summary>
     public static async Task RunOrThrowAsync(string tool, string package, IReadOnlyList<string> arguments, CancellationToken cancellationToken)
     {

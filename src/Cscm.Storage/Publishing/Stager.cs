@@ -13,6 +13,7 @@ internal sealed class Stager(Catalog catalog, Mountings mountings)
     public async Task StageAsync(StageRequest request, CancellationToken cancellationToken)
     {
         TargetPaths.RequireWellFormed(request.StagingPath, "staging path");
+        catalog.RequireForeign(request.StagingPath, "staging path");
         using IDisposable hold = catalog.InFlight.Enter(ObjectIds.KeyOf(request.VolumeId));
         VolumeRecord volume = catalog.RequireVolume(request.VolumeId);
         if (volume.IsEphemeral)

@@ -21,6 +21,7 @@ internal sealed class VolumePublisher(
     public Task PublishAsync(PublishRequest request, CancellationToken cancellationToken) => ErrorBoundary.RunAsync(async () =>
     {
         TargetPaths.RequireWellFormed(request.TargetPath, "target path");
+        catalog.RequireForeign(request.TargetPath, "target path");
         using IDisposable hold = catalog.InFlight.Enter(ObjectIds.KeyOf(request.VolumeId));
         if (request.Ephemeral is { } spec)
             await ephemerals.PublishAsync(request, spec, cancellationToken);

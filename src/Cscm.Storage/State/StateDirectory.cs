@@ -24,6 +24,8 @@ internal sealed class StateDirectory : IDisposable
 
     public string Path { get; }
 
+    public IReadOnlyList<string> RecordDirectories => [System.IO.Path.Combine(Path, "volumes"), System.IO.Path.Combine(Path, "snapshots"), System.IO.Path.Combine(Path, "groups")];
+
     /// <summary>Marks pool directories and mounts as this driver's.</summary>
     public string DriverId { get; }
 

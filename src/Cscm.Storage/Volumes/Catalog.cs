@@ -32,6 +32,14 @@ internal sealed class Catalog(StateDirectory state, IReadOnlyList<IScmPool> pool
 
     public IScmPool PoolOf(VolumeRecord volume) => PoolOf(volume.Pool, volume.Id);
 
+    /// <summary>Keeps mounts out of the directories that the driver itself works in.</summary>
+    /// <exception cref="StorageException">InvalidArgument.</exception>
+    public void RequireForeign(string path, string noun)
+    {
+        if (path == state.Path || pools.Any(pool => IsWithin(path, pool.Directory)) || state.RecordDirectories.Any(directory => IsWithin(path, directory)))
+            throw new StorageException(StorageErrorKind.InvalidArgument, $"{noun} {path} is one of the driver's own directories: give another path");
+    }
+
     /// <summary>A volume that exists for callers; null if it does not, or is being made or removed.</summary>
     /// <exception cref="StorageException">DataLoss: its state is damaged.</exception>
     public VolumeRecord? FindVolume(string id)
@@ -80,6 +88,9 @@ internal sealed class Catalog(StateDirectory state, IReadOnlyList<IScmPool> pool
     private static IEnumerable<HealthFinding> Examine(VolumeRecord volume, IScmPool? pool)
         => pool?.Examine(volume)
             ?? [new HealthFinding(HealthKind.Inaccessible, "PoolMissing", $"pool {volume.Pool} is not configured: add it and restart the driver")];
+
+    private static bool IsWithin(string path, string directory)
+        => path == directory || path.StartsWith(directory + "/", StringComparison.Ordinal);
 
     private IScmPool? FindPool(string name) => pools.FirstOrDefault(pool => pool.Options.Name == name);
 }

@@ -35,6 +35,12 @@ internal sealed class Recovery(
             Charge(snapshot.Pool, key, snapshot.BackingBytes);
         foreach (SnapshotRecord member in catalog.State.Groups.All.SelectMany(pair => pair.Value.Snapshots))
             Charge(member.Pool, ObjectIds.KeyOf(member.Id), member.BackingBytes);
+        // What a damaged record cannot tell, the medium can.
+        foreach (DamagedRecord damaged in catalog.Volumes.Damaged.Concat(catalog.State.Snapshots.Damaged))
+        {
+            foreach (IScmPool pool in catalog.Pools)
+                pool.Ledger.Adopt(damaged.Key, pool.FindBackingBytes(damaged.Key));
+        }
     }
 
     private void Charge(string pool, string key, long bytes)
