@@ -1,9 +1,13 @@
 using Cscm.Bench.Memory;
+using Cscm.Bench.Memory.Heaps;
 using Cscm.Bench.Memory.Stream;
 
 const string Usage = """
     usage: cscm-bench-memory BENCHMARK [--OPTION VALUE]...
-      stream   [--path DIRECTORY] [--elements N] [--rounds N]
+      stream    [--path DIRECTORY] [--elements N] [--rounds N]
+      tx        [--path DIRECTORY] [--area-mib N] [--rounds N]
+      alloc     [--path DIRECTORY] [--objects N] [--rounds N]
+      recovery  [--path DIRECTORY] [--heap-gib N] [--rounds N]
     Every benchmark takes --peers DIRECTORY, where bench/peers/build has put the programs to compare with.
     """;
 
@@ -16,6 +20,18 @@ try
     {
         case "stream":
             StreamBench.Run(options);
+            break;
+        case "tx":
+            TxBench.Run(options);
+            break;
+        case "alloc":
+            AllocBench.Run(options);
+            break;
+        case "recovery":
+            RecoveryBench.Run(options);
+            break;
+        case "recovery-child":
+            RecoveryBench.FillLogAndDie(options);
             break;
         default:
             throw new BenchException($"there is no benchmark '{args[0]}'\n{Usage}");

@@ -1,0 +1,26 @@
+using Cscm.Memory;
+
+namespace Cscm.Bench.Memory.Heaps;
+
+/// <summary>
+/// A heap in a file of its own, deleted at the end. Unless told otherwise it persists as on ADR memory (non-temporal stores or line
+/// write-back, then a fence) wherever the file lies: the same instructions as the peers, which run with PMEM_IS_PMEM_FORCE=1.
+/// </summary>
+public sealed class BenchHeap : IDisposable
+{
+    private readonly string _path;
+
+    public BenchHeap(string directory, string name, long sizeBytes, PersistenceDomain domain = PersistenceDomain.MemoryController)
+    {
+        _path = Path.Combine(directory, $"cscm-bench-{name}-{Environment.ProcessId}");
+        Heap = ScmHeap.Create(_path, sizeBytes, new ScmHeapOptions { Domain = domain });
+    }
+
+    public ScmHeap Heap { get; }
+
+    public void Dispose()
+    {
+        Heap.Dispose();
+        File.Delete(_path);
+    }
+}
