@@ -1,0 +1,36 @@
+namespace Cscm.Demo;
+
+/// <summary>What the demo runs with. Immutable.</summary>
+internal sealed record DemoOptions
+{
+    /// <summary>Each pool's bound; what is used of it is far less.</summary>
+    public const long PoolBytes = 4L << 30;
+
+    /// <summary>The published folder of <c>cscm</c>: the driver, and the program in the containers.</summary>
+    public required string ProgramDirectory { get; init; }
+
+    /// <summary>Everything the demo makes lies here. Exists, empty, and is removed by whoever made it.</summary>
+    public required string WorkDirectory { get; init; }
+
+    /// <summary>What starts containers; null tries all and takes the first that works.</summary>
+    public string? Runtime { get; init; }
+
+    /// <summary>Why things are missing, for the steps that are left out because of it: true in a user namespace.</summary>
+    public bool IsOrdinaryUser { get; init; }
+
+    /// <summary>Small arrays and volumes: everything is shown, nothing is measured well.</summary>
+    public bool IsQuick { get; init; }
+
+    /// <summary>Also written here, for programs to read; null for nowhere.</summary>
+    public string? ReportFile { get; init; }
+
+    public long VolumeBytes => (IsQuick ? 64L : 256L) << 20;
+
+    public long GrownVolumeBytes => VolumeBytes * 3 / 2;
+
+    public int StreamElements => IsQuick ? 200_000 : 5_000_000;
+
+    public int StreamRepetitions => IsQuick ? 2 : 10;
+
+    public int DurableStreamRepetitions => IsQuick ? 1 : 5;
+}
