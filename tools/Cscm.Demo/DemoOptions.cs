@@ -26,11 +26,9 @@ internal sealed record DemoOptions
 
     public long VolumeBytes => (IsQuick ? 64L : 256L) << 20;
 
-    public long GrownVolumeBytes => VolumeBytes * 3 / 2;
-
     public int StreamElements => IsQuick ? 200_000 : 5_000_000;
 
-    public int StreamRepetitions => IsQuick ? 2 : 10;
+    public int StreamRepetitions => IsQuick ? 2 : 30;
 
-    public int DurableStreamRepetitions => IsQuick ? 1 : 5;
+    public int DurableStreamRepetitions => IsQuick ? 1 : 10;
 }

@@ -22,9 +22,10 @@ command.SetAction(async parsed =>
         IsQuick = parsed.GetValue(quick),
         ReportFile = parsed.GetValue(report) is { } file ? Path.GetFullPath(file) : null,
     };
-    IAnsiConsole console = AnsiConsole.Console;
+    bool isPlain = Console.IsOutputRedirected || Environment.GetEnvironmentVariable("TERM") is null or "" or "dumb";
+    IAnsiConsole console = AnsiConsole.Create(new AnsiConsoleSettings { Ansi = isPlain ? AnsiSupport.No : AnsiSupport.Detect });
     // Without a terminal there is no width; tables of this one fit in a log.
-    if (Console.IsOutputRedirected)
+    if (isPlain)
         console.Profile.Width = 150;
 
     var clock = Stopwatch.StartNew();

@@ -53,15 +53,16 @@ internal sealed class Container : IAsyncDisposable
 
     public async Task<ToolResult> TryRunAsync(params string[] arguments)
     {
-        using Process process = Start(arguments);
+        Process process = Start(arguments);
         Task<string> errors = process.StandardError.ReadToEndAsync();
         string output = await process.StandardOutput.ReadToEndAsync();
         await process.WaitForExitAsync();
-        _running = null;
-        return new ToolResult(process.ExitCode, output, await errors);
+        var result = new ToolResult(process.ExitCode, output, await errors);
+        Forget();
+        return result;
     }
 
-    /// <summary>Starts <c>cscm</c> with these arguments; the caller reads its output and disposes of the process.</summary>
+    /// <summary>Starts <c>cscm</c> with these arguments; the caller reads its output, and then waits or kills.</summary>
     public Process Start(params string[] arguments)
     {
         if (_running is not null)
@@ -79,7 +80,7 @@ internal sealed class Container : IAsyncDisposable
             throw new InvalidOperationException("Nothing runs in the container.");
         await _running.WaitForExitAsync();
         int exitCode = _running.ExitCode;
-        _running = null;
+        Forget();
         if (exitCode != 0)
             throw new DemoException($"the command in the container ended with exit status {exitCode}");
     }
@@ -94,7 +95,7 @@ internal sealed class Container : IAsyncDisposable
         else
             await Tool.RunAsync(_host.RuntimeName, [.. _host.RuntimeOptions, "kill", _id, "KILL"]);
         await _running.WaitForExitAsync();
-        _running = null;
+        Forget();
     }
 
     /// <summary>Destroys the container with all it stored outside its volumes.</summary>
@@ -103,11 +104,21 @@ internal sealed class Container : IAsyncDisposable
         if (_isRemoved)
             return;
         _isRemoved = true;
-        if (_running is not null)
-            await KillAsync();
-        if (_host.Kind != RuntimeKind.Unshare)
+        // A runtime's delete also kills; and the command may just have ended by itself.
+        if (_host.Kind == RuntimeKind.Unshare)
+            _running?.Kill();
+        else
             await Tool.TryRunAsync(_host.RuntimeName, [.. _host.RuntimeOptions, "delete", "--force", _id]);
+        if (_running is not null)
+            await _running.WaitForExitAsync();
+        Forget();
         await _root.RemoveAsync();
+    }
+
+    private void Forget()
+    {
+        _running?.Dispose();
+        _running = null;
     }
 
     private ProcessStartInfo PrepareRuntime(string[] arguments)

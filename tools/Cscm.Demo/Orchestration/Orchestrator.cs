@@ -30,13 +30,19 @@ internal sealed class Orchestrator(GrpcChannel channel, string directory)
     }
 
     /// <summary>Creates a volume, or one with a snapshot's content.</summary>
-    public async Task<DemoVolume> CreateAsync(string name, string pool, long sizeBytes, string? snapshotId = null)
+    /// <param name="name">The caller's name for it.</param>
+    /// <param name="pool">The pool's name.</param>
+    /// <param name="fileSystem">Empty leaves the choice to the driver.</param>
+    /// <param name="sizeBytes">Must be usable, at least.</param>
+    /// <param name="snapshotId">Null for an empty volume.</param>
+    public async Task<DemoVolume> CreateAsync(string name, string pool, string fileSystem, long sizeBytes, string? snapshotId = null)
     {
+        VolumeCapability capability = Capability(fileSystem);
         var request = new CreateVolumeRequest
         {
             Name = name,
             CapacityRange = new CapacityRange { RequiredBytes = sizeBytes },
-            VolumeCapabilities = { Capability() },
+            VolumeCapabilities = { capability },
             Parameters = { ["pool"] = pool },
         };
         if (snapshotId is not null)
@@ -45,7 +51,7 @@ internal sealed class Orchestrator(GrpcChannel channel, string directory)
         if (volume.CapacityBytes < sizeBytes)
             throw new DemoException($"volume {name} has {volume.CapacityBytes} bytes: {sizeBytes} were required");
         string paths = Path.Combine(directory, name);
-        return new DemoVolume(volume, Path.Combine(paths, "staging"), Path.Combine(paths, "target"));
+        return new DemoVolume(volume, capability, Path.Combine(paths, "staging"), Path.Combine(paths, "target"));
     }
 
     public async Task StageAsync(DemoVolume volume)
@@ -56,7 +62,7 @@ internal sealed class Orchestrator(GrpcChannel channel, string directory)
             {
                 VolumeId = volume.Id,
                 StagingTargetPath = volume.StagingPath,
-                VolumeCapability = Capability(),
+                VolumeCapability = volume.Capability,
                 VolumeContext = { volume.Csi.VolumeContext },
             },
             Options());
@@ -68,7 +74,7 @@ internal sealed class Orchestrator(GrpcChannel channel, string directory)
             VolumeId = volume.Id,
             StagingTargetPath = volume.StagingPath,
             TargetPath = volume.TargetPath,
-            VolumeCapability = Capability(),
+            VolumeCapability = volume.Capability,
             VolumeContext = { volume.Csi.VolumeContext },
         },
         Options());
@@ -92,7 +98,7 @@ internal sealed class Orchestrator(GrpcChannel channel, string directory)
     {
         var range = new CapacityRange { RequiredBytes = sizeBytes };
         ControllerExpandVolumeResponse response = await _controller.ControllerExpandVolumeAsync(
-            new ControllerExpandVolumeRequest { VolumeId = volume.Id, CapacityRange = range, VolumeCapability = Capability() }, Options());
+            new ControllerExpandVolumeRequest { VolumeId = volume.Id, CapacityRange = range, VolumeCapability = volume.Capability }, Options());
         if (!response.NodeExpansionRequired)
             return response.CapacityBytes;
         NodeExpandVolumeResponse expanded = await _node.NodeExpandVolumeAsync(
@@ -102,7 +108,7 @@ internal sealed class Orchestrator(GrpcChannel channel, string directory)
                 VolumePath = volume.TargetPath,
                 StagingTargetPath = volume.StagingPath,
                 CapacityRange = range,
-                VolumeCapability = Capability(),
+                VolumeCapability = volume.Capability,
             },
             Options());
         return expanded.CapacityBytes;
@@ -122,11 +128,11 @@ internal sealed class Orchestrator(GrpcChannel channel, string directory)
 
     private static CallOptions Options() => new(deadline: TimeProvider.System.GetUtcNow().Add(s_callLimit).UtcDateTime);
 
-    private static VolumeCapability Capability() => new() { Mount = new(), AccessMode = new() { Mode = Mode.SingleNodeWriter } };
+    private static VolumeCapability Capability(string fileSystem) => new() { Mount = new() { FsType = fileSystem }, AccessMode = new() { Mode = Mode.SingleNodeWriter } };
 }
 
 /// <summary>A volume, and where the orchestrator has it mounted.</summary>
-internal sealed record DemoVolume(Volume Csi, string StagingPath, string TargetPath)
+internal sealed record DemoVolume(Volume Csi, VolumeCapability Capability, string StagingPath, string TargetPath)
 {
     public string Id => Csi.VolumeId;
 }

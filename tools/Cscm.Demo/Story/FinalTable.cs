@@ -11,7 +11,10 @@ internal static class FinalTable
     {
         console.WriteLine();
         if (stream.Count > 0)
+        {
             console.Write(StreamTable(console, stream));
+            console.MarkupLine("[grey]Synced: each kernel's time includes msync of its result. On storage class memory mapped by DAX a volume needs none; these pools have no such medium.[/]");
+        }
         console.WriteLine();
         console.Write(StepTable(console, steps));
         console.MarkupLine(Verdict(steps, elapsed));
