@@ -16,6 +16,7 @@ enum { MAX_THREADS = 16, TYPE = 1 };
 struct worker {
     pthread_t thread;
     PMEMoid *objects;
+    uint64_t start[2], end[2]; /* of allocation and of free */
 };
 
 static bool s_in_transactions;
@@ -50,28 +51,42 @@ static void *work(void *argument)
 {
     struct worker *worker = argument;
     pthread_barrier_wait(&s_barrier);
+    worker->start[0] = now_ns();
     for (uint64_t i = 0; i < s_count; i++) {
         if (s_in_transactions)
             allocate_in_transaction(&worker->objects[i]);
         else
             allocate_atomic(&worker->objects[i]);
     }
+    worker->end[0] = now_ns();
     pthread_barrier_wait(&s_barrier);
-    pthread_barrier_wait(&s_barrier);
+    worker->start[1] = now_ns();
     for (uint64_t i = 0; i < s_count; i++) {
         if (s_in_transactions)
             free_in_transaction(worker->objects[i]);
         else
             pmemobj_free(&worker->objects[i]);
     }
-    pthread_barrier_wait(&s_barrier);
+    worker->end[1] = now_ns();
     return NULL;
+}
+
+/* From the first thread's start of a phase to the last one's end. */
+static uint64_t elapsed(const struct worker *workers, uint64_t threads, int phase)
+{
+    uint64_t start = workers[0].start[phase], end = workers[0].end[phase];
+    for (uint64_t i = 1; i < threads; i++) {
+        start = workers[i].start[phase] < start ? workers[i].start[phase] : start;
+        end = workers[i].end[phase] > end ? workers[i].end[phase] : end;
+    }
+    return end - start;
 }
 
 static void run(uint64_t threads)
 {
     struct worker workers[MAX_THREADS];
-    pthread_barrier_init(&s_barrier, NULL, (unsigned)threads + 1);
+    struct counts before = counts_now();
+    pthread_barrier_init(&s_barrier, NULL, (unsigned)threads);
     for (uint64_t i = 0; i < threads; i++) {
         /* Written, not only reserved: the timed part shall not fault these pages in. */
         workers[i].objects = malloc(s_count * sizeof(PMEMoid));
@@ -81,24 +96,15 @@ static void run(uint64_t threads)
         if (pthread_create(&workers[i].thread, NULL, work, &workers[i]) != 0)
             die("pmdk-alloc: cannot start a thread");
     }
-
-    struct counts before = counts_now();
-    pthread_barrier_wait(&s_barrier);
-    uint64_t start = now_ns();
-    pthread_barrier_wait(&s_barrier);
-    uint64_t allocated = now_ns();
-    pthread_barrier_wait(&s_barrier);
-    uint64_t resumed = now_ns();
-    pthread_barrier_wait(&s_barrier);
-    uint64_t freed = now_ns();
-
     for (uint64_t i = 0; i < threads; i++) {
         pthread_join(workers[i].thread, NULL);
         free(workers[i].objects);
     }
     pthread_barrier_destroy(&s_barrier);
-    printf("alloc_ns=%" PRIu64 " free_ns=%" PRIu64 " ", allocated - start, freed - resumed);
-    print_batch(freed - start, threads * s_count, before);
+
+    uint64_t alloc_ns = elapsed(workers, threads, 0), free_ns = elapsed(workers, threads, 1);
+    printf("alloc_ns=%" PRIu64 " free_ns=%" PRIu64 " ", alloc_ns, free_ns);
+    print_batch(alloc_ns + free_ns, threads * s_count, before);
 }
 
 static void answer(const char *line)

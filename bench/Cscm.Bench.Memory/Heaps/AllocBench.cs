@@ -84,52 +84,53 @@ public static class AllocBench
         return new PhaseTimes(reply["alloc_ns"], reply["free_ns"], reply["ops"]);
     }
 
-    /// <summary>All threads allocate, then all free; each phase takes as long as its slowest thread.</summary>
+    /// <summary>All threads allocate, then all free; a phase lasts from the first thread's start to the last one's end.</summary>
     private static PhaseTimes OnThreads(int threads, int count, IBlocks blocks)
     {
-        using var barrier = new Barrier(threads + 1);
+        using var barrier = new Barrier(threads);
+        var starts = new long[2, threads];
+        var ends = new long[2, threads];
         Exception? failure = null;
         var workers = new Thread[threads];
         for (int i = 0; i < threads; i++)
         {
+            int worker = i;
             workers[i] = new Thread(() =>
             {
                 var mine = new Ptr<byte>[count];
-                Phase(() => blocks.Allocate(mine));
-                Phase(() => blocks.Free(mine));
+                Phase(0, worker, () => blocks.Allocate(mine));
+                Phase(1, worker, () => blocks.Free(mine));
             });
             workers[i].Start();
-        }
-
-        double[] elapsed = new double[2];
-        for (int phase = 0; phase < 2; phase++)
-        {
-            barrier.SignalAndWait();
-            long start = Stopwatch.GetTimestamp();
-            barrier.SignalAndWait();
-            elapsed[phase] = Stopwatch.GetElapsedTime(start).TotalNanoseconds;
         }
 
         foreach (Thread worker in workers)
             worker.Join();
         if (failure is not null)
             throw new BenchException($"an allocating thread failed: {failure}");
-        return new PhaseTimes(elapsed[0], elapsed[1], (double)threads * count);
+        return new PhaseTimes(Elapsed(0), Elapsed(1), (double)threads * count);
 
-        void Phase(Action work)
+        void Phase(int phase, int worker, Action work)
         {
             barrier.SignalAndWait();
+            starts[phase, worker] = Stopwatch.GetTimestamp();
             try
             {
                 work();
             }
             catch (Exception exception)
             {
-                // Its barriers must still be passed, or the others wait for ever.
+                // The barriers must still be passed, or the others wait for ever.
                 failure = exception;
             }
 
-            barrier.SignalAndWait();
+            ends[phase, worker] = Stopwatch.GetTimestamp();
+        }
+
+        double Elapsed(int phase)
+        {
+            IEnumerable<int> all = Enumerable.Range(0, threads);
+            return Stopwatch.GetElapsedTime(all.Min(i => starts[phase, i]), all.Max(i => ends[phase, i])).TotalNanoseconds;
         }
     }
 

@@ -15,7 +15,6 @@ public static class RecoveryBench
     private const int KilledStatus = 128 + 9;
     private const long RecordBytes = 64;
     private const double Fill = 0.98;
-    private const int LaneCount = 16;
     private const long FullLogBytes = 64L << 20;
 
     public static void Run(BenchOptions options)
@@ -27,14 +26,27 @@ public static class RecoveryBench
         options.RefuseUnknown();
 
         Console.WriteLine($"Opening heaps in {directory}, {rounds} rounds; medians");
-        var recovery = new Table("crashed: heap", "log", "transactions replayed", "open s");
+        var recovery = new Table("crashed: heap", "log", "lanes", "transactions replayed", "open s");
         double fullLog = 0;
-        foreach ((long heapBytes, long logBytes) in new[] { (256L << 20, 4L << 20), (1L << 30, 16L << 20), (1L << 30, FullLogBytes), (4L << 30, FullLogBytes) })
+        Crash[] crashes =
+        [
+            new(256L << 20, 4L << 20, Lanes: 1),
+            new(1L << 30, 16L << 20, Lanes: 1),
+            new(1L << 30, FullLogBytes, Lanes: 1),
+            new(4L << 30, FullLogBytes, Lanes: 1),
+            new(4L << 30, FullLogBytes, Lanes: 16),
+        ];
+        foreach (Crash crash in crashes)
         {
-            double[] seconds = [.. Enumerable.Range(-1, rounds + 1).Select(_ => Recover(directory, heapBytes, logBytes)).Skip(1)];
+            double[] seconds = [.. Enumerable.Range(-1, rounds + 1).Select(_ => Recover(directory, crash)).Skip(1)];
             double median = Rounds.Median(seconds);
-            fullLog = logBytes == FullLogBytes ? Math.Max(fullLog, median) : fullLog;
-            recovery.Add(Size(heapBytes), Size(logBytes), TransactionCount(logBytes).ToString(), median.ToString("0.000"));
+            fullLog = crash.LogBytes == FullLogBytes ? Math.Max(fullLog, median) : fullLog;
+            recovery.Add(
+                Size(crash.HeapBytes),
+                Size(crash.LogBytes),
+                crash.Lanes.ToString(),
+                crash.TransactionCount.ToString(),
+                median.ToString("0.000"));
         }
 
         recovery.Print();
@@ -57,36 +69,39 @@ public static class RecoveryBench
     public static void FillLogAndDie(BenchOptions options)
     {
         string path = options.Text("file", "");
-        long heapBytes = long.Parse(options.Text("heap-bytes", ""), CultureInfo.InvariantCulture);
-        long logBytes = long.Parse(options.Text("log-bytes", ""), CultureInfo.InvariantCulture);
+        var crash = new Crash(
+            long.Parse(options.Text("heap-bytes", ""), CultureInfo.InvariantCulture),
+            long.Parse(options.Text("log-bytes", ""), CultureInfo.InvariantCulture),
+            options.Count("lanes", 1));
         options.RefuseUnknown();
 
         ScmHeap heap = ScmHeap.Create(
             path,
-            heapBytes,
+            crash.HeapBytes,
             new ScmHeapOptions
             {
                 Domain = PersistenceDomain.MemoryController,
-                LaneCount = LaneCount,
-                LogBytes = logBytes,
+                LaneCount = crash.Lanes,
+                LogBytes = crash.LogBytes,
                 BackgroundCheckpoints = false,
                 Preallocate = false,
             });
         PtrSpan<ulong> area = Allocate(heap, 64 << 20);
         heap.Checkpoint();
 
-        // Contexts take the lanes in turn; each thread stays below its lane's end, where a checkpoint would empty the log.
-        long perLane = TransactionCount(logBytes) / LaneCount;
-        var threads = new Thread[LaneCount];
-        using var gate = new Barrier(LaneCount);
-        for (int i = 0; i < LaneCount; i++)
+        // Each thread fills a lane, and stays below its end, where a checkpoint would empty the log.
+        var threads = new Thread[crash.Threads];
+        using var gate = new Barrier(crash.Threads);
+        for (int i = 0; i < threads.Length; i++)
         {
             ulong seed = (ulong)i;
             threads[i] = new Thread(() =>
             {
-                gate.SignalAndWait();
-                for (ulong n = 0; n < (ulong)perLane; n++)
+                for (ulong n = 0; n < (ulong)crash.TransactionsPerLane; n++)
                 {
+                    // All have their lanes before one can end and leave its own to another.
+                    if (n == 1)
+                        gate.SignalAndWait();
                     using Transaction tx = heap.Begin();
                     tx.Write(area.Start.Element((long)SplitMix64.Below((ulong)area.Length, seed, n)), n);
                     tx.Commit();
@@ -100,7 +115,7 @@ public static class RecoveryBench
         Process.GetCurrentProcess().Kill();
     }
 
-    private static double Recover(string directory, long heapBytes, long logBytes)
+    private static double Recover(string directory, Crash crash)
     {
         string path = Path.Combine(directory, $"cscm-bench-recovery-{Environment.ProcessId}");
         try
@@ -113,9 +128,11 @@ public static class RecoveryBench
                 "--file",
                 path,
                 "--heap-bytes",
-                heapBytes.ToString(),
+                crash.HeapBytes.ToString(),
                 "--log-bytes",
-                logBytes.ToString(),
+                crash.LogBytes.ToString(),
+                "--lanes",
+                crash.Lanes.ToString(),
             ];
             foreach (string argument in arguments)
                 start.ArgumentList.Add(argument);
@@ -129,10 +146,10 @@ public static class RecoveryBench
             long began = Stopwatch.GetTimestamp();
             using ScmHeap heap = ScmHeap.Open(path, new ScmHeapOptions { Domain = PersistenceDomain.MemoryController });
             double seconds = Stopwatch.GetElapsedTime(began).TotalSeconds;
-            if (heap.ReplayedCount != TransactionCount(logBytes))
+            if (heap.ReplayedCount != crash.TransactionCount)
             {
                 throw new BenchException(
-                    $"recovery replayed {heap.ReplayedCount} transactions, but {TransactionCount(logBytes)} were in the log: it was not full");
+                    $"recovery replayed {heap.ReplayedCount} transactions, but {crash.TransactionCount} were in the log: it was not full");
             }
 
             return seconds;
@@ -197,7 +214,18 @@ public static class RecoveryBench
         return area;
     }
 
-    private static long TransactionCount(long logBytes) => (long)(logBytes / LaneCount * Fill / RecordBytes) * LaneCount;
-
     private static string Size(long bytes) => bytes >= 1L << 30 ? $"{bytes >> 30} GiB" : $"{bytes >> 20} MiB";
+
+    /// <summary>
+    /// A heap to be left behind by a crash. Of several lanes one is the main thread's, and a quarter is kept for threads that share, of
+    /// which one thread alone fills one.
+    /// </summary>
+    private sealed record Crash(long HeapBytes, long LogBytes, int Lanes)
+    {
+        public int Threads => Lanes == 1 ? 1 : Lanes * 3 / 4;
+
+        public long TransactionsPerLane => (long)(LogBytes / Lanes * Fill / RecordBytes);
+
+        public long TransactionCount => TransactionsPerLane * Threads;
+    }
 }
