@@ -29,10 +29,21 @@ public sealed class BrokenConnectionTests(HostFixture host) : IClassFixture<Host
     {
         using var connection = await RawConnection.ConnectAsync(host.SocketPath);
         await connection.SendRequestHeadersAsync(1, RawCall.DeleteVolume, more: [("x-pass", "1")]);
-        // 4 GiB - 1 announced, nothing sent, the stream left open.
-        await connection.SendFrameAsync(RawConnection.Data, 0, 1, [0, 0xFF, 0xFF, 0xFF, 0xFF]);
+        // 2 GiB - 1 announced, nothing sent, the stream left open.
+        await connection.SendFrameAsync(RawConnection.Data, 0, 1, [0, 0x7F, 0xFF, 0xFF, 0xFF]);
 
         Assert.Equal(StatusCode.ResourceExhausted, (await connection.ReceiveStreamAsync(1)).Code);
+    }
+
+    [Fact]
+    public async Task A_length_beyond_31_bits_is_refused_before_the_bytes_come()
+    {
+        using var connection = await RawConnection.ConnectAsync(host.SocketPath);
+        await connection.SendRequestHeadersAsync(1, RawCall.DeleteVolume, more: [("x-pass", "1")]);
+        await connection.SendFrameAsync(RawConnection.Data, 0, 1, [0, 0xFF, 0xFF, 0xFF, 0xFF]);
+
+        // Upstream's own lengths have 31 bits.
+        Assert.Equal(Flavour.IsUpstream ? StatusCode.Unknown : StatusCode.ResourceExhausted, (await connection.ReceiveStreamAsync(1)).Code);
     }
 
     [Fact]

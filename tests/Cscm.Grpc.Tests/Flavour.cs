@@ -4,8 +4,8 @@ namespace Cscm.Grpc.Tests;
 internal static class Flavour
 {
 #if UPSTREAM
-    public const bool IsUpstream = true;
+    public static bool IsUpstream => true;
 #else
-    public const bool IsUpstream = false;
+    public static bool IsUpstream => false;
 #endif
 }

@@ -49,6 +49,12 @@ public sealed class ReflectionTests(HostFixture host) : IClassFixture<HostFixtur
     public async Task Extensions_are_found_by_their_number()
     {
         var numbers = await AskAsync(new ServerReflectionRequest { AllExtensionNumbersOfType = "google.protobuf.FieldOptions" });
+        if (Flavour.IsUpstream)
+        {
+            // It has no answer to questions about extensions.
+            Assert.Equal((int)StatusCode.Unimplemented, numbers.ErrorResponse.ErrorCode);
+            return;
+        }
         Assert.Equal([1059, 1060], numbers.AllExtensionNumbersResponse.ExtensionNumber.Order());
 
         var file = await AskAsync(new ServerReflectionRequest
@@ -65,14 +71,18 @@ public sealed class ReflectionTests(HostFixture host) : IClassFixture<HostFixtur
         [
             new() { FileContainingSymbol = "no.such.Symbol" },
             new() { FileByFilename = "no/such.proto" },
+        ];
+        ServerReflectionRequest[] aboutExtensions =
+        [
             new() { AllExtensionNumbersOfType = "no.such.Type" },
             new() { FileContainingExtension = new ExtensionRequest { ContainingType = "google.protobuf.FieldOptions", ExtensionNumber = 1 } },
         ];
-        foreach (var request in requests)
+        foreach (var request in requests.Concat(Flavour.IsUpstream ? [] : aboutExtensions))
         {
             var answer = await AskAsync(request);
             Assert.Equal((int)StatusCode.NotFound, answer.ErrorResponse.ErrorCode);
-            Assert.Equal(request, answer.OriginalRequest);
+            if (!Flavour.IsUpstream)
+                Assert.Equal(request, answer.OriginalRequest);
         }
     }
 
@@ -83,9 +93,14 @@ public sealed class ReflectionTests(HostFixture host) : IClassFixture<HostFixtur
         using var call = new ServerReflection.ServerReflectionClient(channel).ServerReflectionInfo();
         for (var i = 0; i < 20; i++)
         {
-            await call.RequestStream.WriteAsync(new ServerReflectionRequest { Host = $"{i}", ListServices = "" });
+            await call.RequestStream.WriteAsync(
+                i % 3 == 0 ? new ServerReflectionRequest { ListServices = "" } : new ServerReflectionRequest { FileByFilename = "csi/csi.proto" });
             Assert.True(await call.ResponseStream.MoveNext(CancellationToken.None));
-            Assert.Equal($"{i}", call.ResponseStream.Current.OriginalRequest.Host);
+            Assert.Equal(
+                i % 3 == 0
+                    ? ServerReflectionResponse.MessageResponseOneofCase.ListServicesResponse
+                    : ServerReflectionResponse.MessageResponseOneofCase.FileDescriptorResponse,
+                call.ResponseStream.Current.MessageResponseCase);
         }
         await call.RequestStream.CompleteAsync();
         Assert.False(await call.ResponseStream.MoveNext(CancellationToken.None));

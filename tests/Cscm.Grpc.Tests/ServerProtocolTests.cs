@@ -89,8 +89,9 @@ public sealed class ServerProtocolTests(HostFixture host) : IClassFixture<HostFi
     }
 
     [Fact]
-    public async Task GET_is_405() => Assert.Equal(
-        HttpStatusCode.MethodNotAllowed, (await _raw.SendAsync(RawCall.GetPluginInfo, [], method: HttpMethod.Get)).HttpStatus);
+    public async Task GET_is_refused() => Assert.Equal(
+        Flavour.IsUpstream ? HttpStatusCode.NotFound : HttpStatusCode.MethodNotAllowed,
+        (await _raw.SendAsync(RawCall.GetPluginInfo, [], method: HttpMethod.Get)).HttpStatus);
 
     [Theory]
     [InlineData("nothing", "")]
@@ -99,13 +100,19 @@ public sealed class ServerProtocolTests(HostFixture host) : IClassFixture<HostFi
     [InlineData("a cut message", "00000000040A02")]
     [InlineData("two messages", "00000000000000000000")]
     [InlineData("a message and a half header", "0000000000000000")]
-    [InlineData("a flag of 2", "0200000000")]
     [InlineData("compressed without an encoding", "0100000000")]
     public async Task Malformed_frames_are_INTERNAL(string what, string frameHex)
     {
         Assert.NotEmpty(what);
         var reply = await _raw.SendAsync(RawCall.GetPluginInfo, Convert.FromHexString(frameHex), [("x-pass", "1")]);
         Assert.Equal(StatusCode.Internal, reply.Code);
+    }
+
+    [Fact]
+    public async Task A_compressed_flag_that_is_neither_0_nor_1_is_INTERNAL()
+    {
+        var reply = await _raw.SendAsync(RawCall.GetPluginInfo, RawCall.Frame([], flag: 2), [("x-pass", "1")]);
+        Assert.Equal(Flavour.IsUpstream ? StatusCode.Unknown : StatusCode.Internal, reply.Code);
     }
 
     [Theory]
@@ -171,7 +178,8 @@ public sealed class ServerProtocolTests(HostFixture host) : IClassFixture<HostFi
         var allocatedBefore = GC.GetTotalAllocatedBytes();
         var reply = await _raw.SendAsync(RawCall.DeleteVolume, RawCall.Frame(bomb, flag: 1), [("grpc-encoding", "gzip")]);
 
-        Assert.Equal(StatusCode.ResourceExhausted, reply.Code);
+        // Upstream decompresses all of it and leaves the limit to the buffer.
+        Assert.Equal(Flavour.IsUpstream ? StatusCode.Unknown : StatusCode.ResourceExhausted, reply.Code);
         // Decompressing all of it, with a growing buffer, takes more than twice its size; other tests run beside this one.
         if (!Flavour.IsUpstream)
             Assert.InRange(GC.GetTotalAllocatedBytes() - allocatedBefore, 0, 200L * 1024 * 1024);
@@ -196,7 +204,6 @@ public sealed class ServerProtocolTests(HostFixture host) : IClassFixture<HostFi
     [InlineData("100m")]
     [InlineData("100000u")]
     [InlineData("100000n")]
-    [InlineData("0S")]
     public async Task A_deadline_that_passes_is_DEADLINE_EXCEEDED_and_cancels_the_handler(string timeout)
     {
         var name = Guid.NewGuid().ToString();
@@ -206,9 +213,17 @@ public sealed class ServerProtocolTests(HostFixture host) : IClassFixture<HostFi
 
         Assert.Equal(StatusCode.DeadlineExceeded, reply.Code);
         Assert.InRange(clock.Elapsed.TotalSeconds, 0, 10);
-        // A deadline that is over at once may keep the handler from running at all.
+        // So short a deadline may pass before the handler has begun.
         if (TestHost.Calls.Find(name) is { } call)
             await Eventually.TrueAsync(() => call.WasCancelled);
+    }
+
+    [Fact]
+    public async Task A_deadline_of_no_time_at_all_has_passed()
+    {
+        var reply = await _raw.SendAsync(RawCall.DeleteVolume, RawCall.EmptyMessage, [("grpc-timeout", "0S"), ("x-delay-ms", "500")]);
+        // Upstream takes it for none.
+        Assert.Equal(Flavour.IsUpstream ? StatusCode.OK : StatusCode.DeadlineExceeded, reply.Code);
     }
 
     [Theory]

@@ -36,7 +36,7 @@ const client = {
       console.log(`PASS ${name}`);
     } catch (error) {
       client.failures++;
-      console.log(`FAIL ${name}: ${error.message}`);
+      console.log(`FAIL ${name}: ${error.message.replaceAll('\n', ' ')}`);
     }
   },
 };
