@@ -38,7 +38,15 @@ public enum StorageErrorKind
 public sealed class StorageException : Exception
 {
     public StorageException(StorageErrorKind kind, string message, Exception? innerException = null)
-        : base(message, innerException) => Kind = kind;
+        : base(OneLine(message), innerException) => Kind = kind;
 
     public StorageErrorKind Kind { get; }
+
+    /// <summary>Names and ids are the caller's, and may hold anything; messages end up in logs, a line each.</summary>
+    private static string OneLine(string message)
+        => message.AsSpan().ContainsAnyInRange('\0', '\u001f') ? string.Create(message.Length, message, (line, text) =>
+        {
+            for (int i = 0; i < line.Length; i++)
+                line[i] = text[i] < ' ' ? ' ' : text[i];
+        }) : message;
 }

@@ -73,6 +73,11 @@ internal sealed class DramPool : IScmPool
         return Task.FromResult(volume.BackingBytes);
     }
 
+    public void RequireRemovable(string key)
+    {
+        // Mounts that others made of it keep their memory until they are unmounted, and nothing else waits for that.
+    }
+
     public void Remove(string key)
     {
         string path = PathOf(key);

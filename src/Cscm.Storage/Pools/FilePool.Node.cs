@@ -1,6 +1,7 @@
 using Cscm.Storage.Linux;
 using Cscm.Storage.State;
 using Microsoft.Win32.SafeHandles;
+using Mono.Unix.Native;
 
 namespace Cscm.Storage.Pools;
 
@@ -29,8 +30,17 @@ internal sealed partial class FilePool
             options.Add(new FileSystemOption("ro"));
         _steps.Reached("file.attach-and-mount");
         using LoopDevice device = LoopDevice.Attach(ImageOf(volume), isReadOnly: false, isAutoclear: true);
-        Mounts.MountFileSystem(
-            volume.FileSystem, device.Path, options, flags.Attributes | (isReadOnly ? MountAttribute.ReadOnly : MountAttribute.None), target);
+        try
+        {
+            Mounts.MountFileSystem(
+                volume.FileSystem, device.Path, options, flags.Attributes | (isReadOnly ? MountAttribute.ReadOnly : MountAttribute.None), target);
+        }
+        catch (LinuxException e) when (flags.Options.Count > 0 && e.Errno is Errno.EINVAL or Errno.EOPNOTSUPP)
+        {
+            string given = string.Join(", ", flags.Options.Select(option => option.Key));
+            throw new StorageException(
+                StorageErrorKind.FailedPrecondition, $"the kernel of this node does not mount {volume.Id} with {given}: remove what it does not know from the mount options ({e.Message})", e);
+        }
     }
 
     public bool IsMountOf(VolumeRecord volume, PathStatus path)
@@ -123,7 +133,7 @@ internal sealed partial class FilePool
         }
     }
 
-    private SafeFileHandle OpenImage(string key) => File.OpenHandle(PathOf(key), FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
+    private SafeFileHandle OpenImage(string key) => OpenToRead(PathOf(key));
 
     private void RemoveOrphanDevice(string device, string backingFile, Func<string, bool> isKnown, Func<string, bool, bool> isDevicePinned)
     {

@@ -37,6 +37,8 @@ internal sealed partial class FilePool : IBlockPool, ISnapshotPool
 
     public SizePlan Plan(AccessType access, string fileSystem, SizeRange size, long minimumBytes, ContentImage? source)
     {
+        if (source is not null && size.RequiredBytes == 0)
+            size = size with { RequiredBytes = minimumBytes };
         if (access == AccessType.Block)
         {
             long blockBytes = Sizes.ChooseCapacity(size, Math.Max(minimumBytes, Sizes.StepBytes));
@@ -105,18 +107,22 @@ internal sealed partial class FilePool : IBlockPool, ISnapshotPool
         return fileSystemBytes;
     }
 
-    public void Remove(string key)
+    public void RequireRemovable(string key)
     {
-        string image = PathOf(key);
-        IReadOnlyList<string> devices = LoopDevice.FindByBackingFile(image);
+        IReadOnlyList<string> devices = LoopDevice.FindByBackingFile(PathOf(key));
         if (devices.Count > 0)
         {
             throw new StorageException(
                 StorageErrorKind.FailedPrecondition,
                 $"{key} is still in use through {string.Join(", ", devices)}: unmount what is mounted from there (findmnt {devices[0]}), then repeat");
         }
+    }
+
+    public void Remove(string key)
+    {
+        RequireRemovable(key);
         _steps.Reached("file.remove-image");
-        File.Delete(image);
+        File.Delete(PathOf(key));
     }
 
     public Task GrowAsync(VolumeRecord volume, ResizeIntent target, CancellationToken cancellationToken) => Task.Run(
@@ -238,12 +244,16 @@ internal sealed partial class FilePool : IBlockPool, ISnapshotPool
         if (sourceImage is not null)
         {
             _steps.Reached("file.copy-image");
-            using SafeFileHandle source = File.OpenHandle(sourceImage, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
+            using SafeFileHandle source = OpenToRead(sourceImage);
             Files.CloneOrCopy(source, file, cancellationToken);
         }
         if (backingBytes > 0)
             Files.Allocate(file, backingBytes, image);
     }
+
+    /// <summary>Without read-ahead: pages that it brings in of space that was never written would count as data.</summary>
+    private static SafeFileHandle OpenToRead(string image)
+        => File.OpenHandle(image, FileMode.Open, FileAccess.Read, FileShare.ReadWrite, FileOptions.RandomAccess);
 
     private void Sync(string image)
     {

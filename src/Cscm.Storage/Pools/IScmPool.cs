@@ -48,6 +48,10 @@ internal interface IScmPool
     /// <returns>How much of the backing the file system spans.</returns>
     public Task<long> CreateAsync(VolumeRecord volume, ContentImage? source, CancellationToken cancellationToken);
 
+    /// <summary>Refuses if someone else still uses what is to be removed.</summary>
+    /// <exception cref="StorageException">FailedPrecondition.</exception>
+    public void RequireRemovable(string key);
+
     /// <summary>Removes a volume or snapshot, or whatever part of it exists.</summary>
     public void Remove(string key);
 

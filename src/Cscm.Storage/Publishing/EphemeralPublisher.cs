@@ -39,6 +39,7 @@ internal sealed class EphemeralPublisher(
     {
         if (volume.Targets.Count > 0 && volume.Targets.All(target => target.Path != targetPath))
             return;
+        catalog.PoolOf(volume);
         remover.Remove(volume.Phase == RecordPhase.Deleting ? volume : catalog.Write(volume with { Phase = RecordPhase.Deleting }));
     }
 

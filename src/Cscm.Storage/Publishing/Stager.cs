@@ -18,6 +18,7 @@ internal sealed class Stager(Catalog catalog, Mountings mountings)
         VolumeRecord volume = catalog.RequireVolume(request.VolumeId);
         if (volume.IsEphemeral)
             throw new StorageException(StorageErrorKind.FailedPrecondition, $"volume {volume.Id} is ephemeral: it is published directly and never staged");
+        catalog.PoolOf(volume);
         MountFlags flags = MountRules.Check(volume.Id, volume.Access, volume.FileSystem, request.Options);
         var wanted = new StageRecord
         {

@@ -80,6 +80,8 @@ internal sealed class GroupSnapshots(Catalog catalog, Freezer freezer, VolumeRem
         using IDisposable members = catalog.InFlight.Enter([.. group.Snapshots.Select(member => ObjectIds.KeyOf(member.Id))]);
         if (group.Phase != RecordPhase.Deleting)
         {
+            foreach (SnapshotRecord member in group.Snapshots)
+                catalog.PoolOf(member.Pool, member.Id).RequireRemovable(ObjectIds.KeyOf(member.Id));
             group = group with { Phase = RecordPhase.Deleting };
             Table.Write(key, group);
         }

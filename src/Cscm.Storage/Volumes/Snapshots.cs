@@ -123,6 +123,7 @@ internal sealed class Snapshots(Catalog catalog, Freezer freezer, VolumeRemover 
         }
         if (snapshot.Phase != RecordPhase.Deleting)
         {
+            catalog.PoolOf(snapshot.Pool, snapshot.Id).RequireRemovable(key);
             snapshot = snapshot with { Phase = RecordPhase.Deleting };
             Table.Write(key, snapshot);
         }

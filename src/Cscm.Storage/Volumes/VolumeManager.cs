@@ -46,6 +46,7 @@ internal sealed class VolumeManager(
                 string where = string.Join(", ", volume.Targets.Select(target => target.Path).Prepend(volume.Stage?.Path).OfType<string>());
                 throw new StorageException(StorageErrorKind.FailedPrecondition, $"volume {volumeId} is in use at {where}: unpublish and unstage it first");
             }
+            catalog.PoolOf(volume).RequireRemovable(key);
             volume = catalog.Write(volume with { Phase = RecordPhase.Deleting });
         }
         remover.Remove(volume);
