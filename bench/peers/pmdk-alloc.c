@@ -4,7 +4,7 @@
  *
  * Input lines: SIZE bytes, THREADS threads, K objects per thread, all allocated and then all freed in the same order:
  *   atomic SIZE THREADS K   pmemobj_alloc, pmemobj_free
- *   tx SIZE THREADS K       one transaction with one pmemobj_tx_alloc or pmemobj_tx_free
+ *   tx SIZE THREADS K N     transactions with N times pmemobj_tx_alloc or pmemobj_tx_free each
  * Answer: `alloc_ns`, `free_ns` (wall time of each phase over all threads) and `ops` (objects over all threads).
  */
 #include <pthread.h>
@@ -19,32 +19,49 @@ struct worker {
     uint64_t start[2], end[2]; /* of allocation and of free */
 };
 
-static bool s_in_transactions;
-static uint64_t s_size, s_count;
+static uint64_t s_size, s_count, s_per_transaction; /* the last 0: atomic */
 static pthread_barrier_t s_barrier;
 
-static void allocate_atomic(PMEMoid *object)
+static void allocate_atomic(PMEMoid *objects)
 {
-    if (pmemobj_alloc(s_pool, object, s_size, TYPE, NULL, NULL) != 0)
-        die("pmdk-alloc: %s (enlarge --pool-mib)", pmemobj_errormsg());
+    for (uint64_t i = 0; i < s_count; i++) {
+        if (pmemobj_alloc(s_pool, &objects[i], s_size, TYPE, NULL, NULL) != 0)
+            die("pmdk-alloc: %s (enlarge --pool-mib)", pmemobj_errormsg());
+    }
 }
 
-static void allocate_in_transaction(PMEMoid *object)
+static void free_atomic(PMEMoid *objects)
+{
+    for (uint64_t i = 0; i < s_count; i++)
+        pmemobj_free(&objects[i]);
+}
+
+static void allocate_together(PMEMoid *objects, uint64_t count)
 {
     TX_BEGIN(s_pool) {
-        *object = pmemobj_tx_alloc(s_size, TYPE);
+        for (uint64_t i = 0; i < count; i++)
+            objects[i] = pmemobj_tx_alloc(s_size, TYPE);
     } TX_ONABORT {
         die("pmdk-alloc: %s (enlarge --pool-mib)", pmemobj_errormsg());
     } TX_END
 }
 
-static void free_in_transaction(PMEMoid object)
+static void free_together(PMEMoid *objects, uint64_t count)
 {
     TX_BEGIN(s_pool) {
-        pmemobj_tx_free(object);
+        for (uint64_t i = 0; i < count; i++)
+            pmemobj_tx_free(objects[i]);
     } TX_ONABORT {
         die("pmdk-alloc: %s", pmemobj_errormsg());
     } TX_END
+}
+
+static void in_transactions(void (*together)(PMEMoid *objects, uint64_t count), PMEMoid *objects)
+{
+    for (uint64_t start = 0; start < s_count; start += s_per_transaction) {
+        uint64_t left = s_count - start;
+        together(objects + start, left < s_per_transaction ? left : s_per_transaction);
+    }
 }
 
 static void *work(void *argument)
@@ -52,21 +69,17 @@ static void *work(void *argument)
     struct worker *worker = argument;
     pthread_barrier_wait(&s_barrier);
     worker->start[0] = now_ns();
-    for (uint64_t i = 0; i < s_count; i++) {
-        if (s_in_transactions)
-            allocate_in_transaction(&worker->objects[i]);
-        else
-            allocate_atomic(&worker->objects[i]);
-    }
+    if (s_per_transaction > 0)
+        in_transactions(allocate_together, worker->objects);
+    else
+        allocate_atomic(worker->objects);
     worker->end[0] = now_ns();
     pthread_barrier_wait(&s_barrier);
     worker->start[1] = now_ns();
-    for (uint64_t i = 0; i < s_count; i++) {
-        if (s_in_transactions)
-            free_in_transaction(worker->objects[i]);
-        else
-            pmemobj_free(&worker->objects[i]);
-    }
+    if (s_per_transaction > 0)
+        in_transactions(free_together, worker->objects);
+    else
+        free_atomic(worker->objects);
     worker->end[1] = now_ns();
     return NULL;
 }
@@ -110,13 +123,14 @@ static void run(uint64_t threads)
 static void answer(const char *line)
 {
     uint64_t threads = 0;
-    char mode[16];
-    if (sscanf(line, "%15s %" SCNu64 " %" SCNu64 " %" SCNu64, mode, &s_size, &threads, &s_count) != 4
-        || (strcmp(mode, "atomic") != 0 && strcmp(mode, "tx") != 0) || threads < 1 || threads > MAX_THREADS || s_size < 1 || s_count < 1) {
+    bool atomic = sscanf(line, "atomic %" SCNu64 " %" SCNu64 " %" SCNu64, &s_size, &threads, &s_count) == 3;
+    bool tx = sscanf(line, "tx %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64, &s_size, &threads, &s_count, &s_per_transaction) == 4;
+    if (!(atomic || (tx && s_per_transaction > 0)) || threads < 1 || threads > MAX_THREADS || s_size < 1 || s_count < 1) {
         printf("error '%s' is unknown or out of range\n", line);
         return;
     }
-    s_in_transactions = strcmp(mode, "tx") == 0;
+    if (atomic)
+        s_per_transaction = 0;
     run(threads);
 }
 

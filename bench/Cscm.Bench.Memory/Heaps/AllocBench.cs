@@ -7,12 +7,16 @@ namespace Cscm.Bench.Memory.Heaps;
 
 /// <summary>
 /// Allocation and free on one and two threads. Outside transactions: reserve and cancel, which are not durable and need no fence
-/// (libpmemobj's atomic allocation, which is durable, stands beside it for orientation only). In transactions: one allocation or one
-/// free each, durable on both sides, batch by batch in turn.
+/// (libpmemobj's atomic allocation, which is durable, stands beside it for orientation only). In transactions: one or 16
+/// allocations or frees each, durable on both sides, batch by batch in turn.
 /// </summary>
 public static class AllocBench
 {
+    /// <summary>The figures are those of this size on one thread, and in transactions of one allocation each.</summary>
+    private const int FigureBytes = 64;
+
     private static readonly int[] s_sizes = [64, 256, 1024, 4096];
+    private static readonly int[] s_perTransaction = [1, 16];
 
     public static void Run(BenchOptions options)
     {
@@ -26,52 +30,57 @@ public static class AllocBench
         using Peer pmdk = PmdkPeer.Start(peers, "pmdk-alloc", directory);
         Console.WriteLine($"Allocation in {directory}, {count} objects per thread and round, {rounds} rounds; medians\n");
 
-        double allocMops = 0, txSpeedup = double.PositiveInfinity;
+        var figures = new Figures();
         var outside = new Table("outside transactions", "threads", "ours M pairs/s", "libpmemobj atomic M pairs/s");
-        var inside = new Table("in transactions", "threads", "ours M alloc/s", "M free/s", "fences per alloc", "libpmemobj M alloc/s", "M free/s", "times faster");
+        var inside = new Table(
+            "in transactions", "threads", "per tx", "ours M alloc/s", "M free/s", "fences per tx", "libpmemobj M alloc/s", "M free/s", "alloc ratio", "free ratio");
         foreach (int threads in (int[])[1, 2])
         {
             foreach (int size in s_sizes)
             {
-                Batch.WarmUp(count / 20, n => OnThreads(threads, n, new Reservations(file.Heap, size)));
+                var reservations = new Reservations(file.Heap, size);
+                Batch.WarmUp(count / 20, n => OnThreads(threads, n, reservations));
                 PhaseTimes[][] pairs = Rounds.Run(
-                    3,
+                    2,
                     rounds,
-                    () => OnThreads(threads, count, new Reservations(file.Heap, size)),
+                    () => OnThreads(threads, count, reservations),
                     () => Ask(pmdk, $"atomic {size} {threads} {count}"));
                 double ours = Rounds.Median(pairs[0].Select(t => t.Mops(t.Total)));
                 outside.Add($"{size} B", threads.ToString(), ours.ToString("0.0"), Rounds.Median(pairs[1].Select(t => t.Mops(t.Total))).ToString("0.0"));
-                if (size == 64 && threads == 1)
-                    allocMops = ours;
+                if (threads == 1 && size == FigureBytes)
+                    figures.Add("alloc_mops", ours, "0.0");
+            }
 
-                Batch.WarmUp(count / 20, n => OnThreads(threads, n, new TransactionalBlocks(file.Heap, size)));
+            foreach ((int size, int perTransaction) in s_sizes.SelectMany(size => s_perTransaction.Select(n => (size, n))))
+            {
+                var blocks = new TransactionalBlocks(file.Heap, size, perTransaction);
+                Batch.WarmUp(count / 20, n => OnThreads(threads, n, blocks));
                 PhaseTimes[][] tx = Rounds.Run(
-                    3,
+                    2,
                     rounds,
-                    () => OnThreads(threads, count, new TransactionalBlocks(file.Heap, size)),
-                    () => Ask(pmdk, $"tx {size} {threads} {count}"));
+                    () => OnThreads(threads, count, blocks),
+                    () => Ask(pmdk, $"tx {size} {threads} {count} {perTransaction}"));
+                Cost cost = Cost.Of(file.Heap, 2 * count / perTransaction, _ => OnThreads(1, count, blocks));
                 double speedup = Rounds.Speedup(tx[0].Select(t => t.Allocate), tx[1].Select(t => t.Allocate));
-                txSpeedup = threads == 1 ? Math.Min(txSpeedup, speedup) : txSpeedup;
-                Cost cost = Cost.Of(file.Heap, count, n => OnThreads(1, n, new TransactionalBlocks(file.Heap, size)));
                 inside.Add(
                     $"{size} B",
                     threads.ToString(),
+                    perTransaction.ToString(),
                     Median(tx[0], t => t.Allocate),
                     Median(tx[0], t => t.Free),
-                    (cost.Fences / 2).ToString("0.00"),
+                    cost.Fences.ToString("0.00"),
                     Median(tx[1], t => t.Allocate),
                     Median(tx[1], t => t.Free),
-                    speedup.ToString("0.00"));
+                    speedup.ToString("0.00"),
+                    Rounds.Speedup(tx[0].Select(t => t.Free), tx[1].Select(t => t.Free)).ToString("0.00"));
+                if (threads == 1 && size == FigureBytes && perTransaction == 1)
+                    figures.Add("tx_alloc_vs_pmdk", speedup);
             }
         }
 
         outside.Print();
+        Console.WriteLine();
         inside.Print();
-
-        // 64 bytes on one thread; in transactions the least favourable size on one thread.
-        var figures = new Figures();
-        figures.Add("alloc_mops", allocMops, "0.0");
-        figures.Add("tx_alloc_vs_pmdk", txSpeedup);
         figures.Print();
     }
 
@@ -164,26 +173,32 @@ public static class AllocBench
         }
     }
 
-    private sealed class TransactionalBlocks(ScmHeap heap, int sizeBytes) : IBlocks
+    private sealed class TransactionalBlocks(ScmHeap heap, int sizeBytes, int perTransaction) : IBlocks
     {
         public void Allocate(Span<Ptr<byte>> blocks)
         {
-            foreach (ref Ptr<byte> block in blocks)
+            while (!blocks.IsEmpty)
             {
+                Span<Ptr<byte>> together = blocks[..Math.Min(perTransaction, blocks.Length)];
                 using Transaction tx = heap.Begin();
                 // Not zeroed: pmemobj_tx_alloc does not zero either.
-                block = tx.AllocSpan<byte>(sizeBytes, zeroed: false).Start;
+                foreach (ref Ptr<byte> block in together)
+                    block = tx.AllocSpan<byte>(sizeBytes, zeroed: false).Start;
                 tx.Commit();
+                blocks = blocks[together.Length..];
             }
         }
 
         public void Free(ReadOnlySpan<Ptr<byte>> blocks)
         {
-            foreach (Ptr<byte> block in blocks)
+            while (!blocks.IsEmpty)
             {
+                ReadOnlySpan<Ptr<byte>> together = blocks[..Math.Min(perTransaction, blocks.Length)];
                 using Transaction tx = heap.Begin();
-                tx.Free(block);
+                foreach (Ptr<byte> block in together)
+                    tx.Free(block);
                 tx.Commit();
+                blocks = blocks[together.Length..];
             }
         }
     }
