@@ -1,5 +1,6 @@
 using Cscm.Bench.Memory;
 using Cscm.Bench.Memory.Heaps;
+using Cscm.Bench.Memory.Micro;
 using Cscm.Bench.Memory.Stream;
 
 const string Usage = """
@@ -8,6 +9,7 @@ const string Usage = """
       tx        [--path DIRECTORY] [--area-mib N] [--rounds N]
       alloc     [--path DIRECTORY] [--objects N] [--rounds N]
       recovery  [--path DIRECTORY] [--heap-gib N] [--rounds N]
+      micro     [--path DIRECTORY]
     Every benchmark takes --peers DIRECTORY, where bench/peers/build has put the programs to compare with.
     """;
 
@@ -29,6 +31,9 @@ try
             break;
         case "recovery":
             RecoveryBench.Run(options);
+            break;
+        case "micro":
+            CommitBenchmarks.Run(options);
             break;
         case "recovery-child":
             RecoveryBench.FillLogAndDie(options);
