@@ -76,8 +76,8 @@ internal static class QemuArguments
 
     public static string NvdimmDevice(Nvdimm nvdimm, int index) => string.Create(
         CultureInfo.InvariantCulture,
-        $"nvdimm,id=nvdimm{index},memdev=nvdimm-file{index},label-size={nvdimm.LabelBytes},uuid=00000000-0000-4000-8000-{index + 1:x12}")
-        + (nvdimm.IsUnarmed ? ",unarmed=on" : "") + (nvdimm.NumaNode is int node ? $",node={node}" : "");
+        $"nvdimm,id=nvdimm{index},memdev=nvdimm-file{index},uuid=00000000-0000-4000-8000-{index + 1:x12}")
+        + (nvdimm.LabelBytes > 0 ? $",label-size={nvdimm.LabelBytes}" : "") + (nvdimm.IsUnarmed ? ",unarmed=on" : "") + (nvdimm.NumaNode is int node ? $",node={node}" : "");
 
     private const long CxlLabelBytes = 1 << 20;
 

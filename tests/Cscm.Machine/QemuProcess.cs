@@ -36,13 +36,15 @@ internal sealed class QemuProcess : IDisposable
             Task<Socket> agentAccepted = agent.AcceptAsync(cancellationToken).AsTask();
             Task connected = Task.WhenAll(controlAccepted, agentAccepted);
             if (await Task.WhenAny(connected, process.WaitForExitAsync(cancellationToken)) != connected)
-                throw new MachineException($"QEMU did not start: {await error}");
+                throw new MachineException("QEMU ended");
             QmpConnection qmp = await QmpConnection.OpenAsync(await controlAccepted, cancellationToken);
             return new QemuProcess(process, error, paths, qmp, new AgentConnection(await agentAccepted));
         }
-        catch
+        catch (Exception exception)
         {
             Kill(process);
+            if (exception is MachineException)
+                throw new MachineException($"QEMU did not start: {await error}", exception);
             throw;
         }
     }

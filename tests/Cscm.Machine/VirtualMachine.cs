@@ -37,7 +37,8 @@ public sealed class VirtualMachine : IAsyncDisposable
         limit.CancelAfter(s_startLimit);
         await (_options.ColdBoot || _options.CxlDevices.Count > 0 ? BootAsync(limit.Token) : RestoreAsync(limit.Token));
         await Running.Agent.RefreshAsync(limit.Token);
-        (await RunAsync(["start"], cancellationToken: limit.Token)).EnsureSuccess();
+        string[] start = _options.PayloadDirectory is null ? ["start"] : ["start", "payload"];
+        (await RunAsync(start, cancellationToken: limit.Token)).EnsureSuccess();
     }
 
     /// <summary>Runs a command to its end.</summary>
