@@ -1,0 +1,38 @@
+using Cscm.Memory.CrashTests.Model;
+
+namespace Cscm.Memory.CrashTests.Exploration;
+
+/// <summary>
+/// A run of a heap whose every crash state is examined. A step is what the application sees as one act: acknowledged when
+/// <see cref="Step"/> returns, all or nothing before.
+/// </summary>
+internal abstract class CrashScenario
+{
+    public string Name => GetType().Name;
+
+    public virtual long HeapBytes => 1 << 20;
+
+    public virtual PersistenceDomain Domain => PersistenceDomain.MemoryController;
+
+    public virtual ScmHeapOptions Options => new() { LaneCount = 2, LogBytes = 2 * 4096 };
+
+    public abstract int StepCount { get; }
+
+    /// <summary>Brings the heap to where the examination starts. Not examined itself.</summary>
+    public abstract void SetUp(ScmHeap heap);
+
+    /// <summary>One act. Reads what it needs from the heap: it has no memory of its own that a crash would lose.</summary>
+    public abstract void Step(ScmHeap heap, int step);
+
+    /// <summary>A fingerprint of everything that the application can see, throwing if it is not well formed.</summary>
+    public abstract ulong Observe(ScmHeap heap);
+
+    /// <summary>For scenarios that interleave threads: gets the recorder before the first step.</summary>
+    public virtual void Attach(TraceRecorder recorder)
+    {
+    }
+
+    /// <summary>Folds a value into a fingerprint.</summary>
+    protected static ulong Fold(ulong fingerprint, ulong value)
+        => System.Numerics.BitOperations.RotateLeft((fingerprint ^ value) * 0x9E37_79B9_7F4A_7C15, 29);
+}

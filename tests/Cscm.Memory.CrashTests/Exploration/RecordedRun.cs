@@ -1,0 +1,42 @@
+using Cscm.Memory.CrashTests.Model;
+using Cscm.Memory.Medium;
+
+namespace Cscm.Memory.CrashTests.Exploration;
+
+/// <summary>What a scenario did to its medium, and what the application saw after each step.</summary>
+internal sealed record RecordedRun(CrashScenario Scenario, byte[] Start, IReadOnlyList<TraceEvent> Events, IReadOnlyList<ulong> Fingerprints)
+{
+    /// <param name="scenario">The run.</param>
+    /// <param name="dropped">A write-back or fence that the library leaves out: a mutation.</param>
+    public static RecordedRun Record(CrashScenario scenario, PersistSite? dropped = null)
+    {
+        string path = Path.Combine("/dev/shm", $"cscm-crash-{Environment.ProcessId}-{Guid.NewGuid():N}");
+        try
+        {
+            ScmHeapOptions options = scenario.Options with { Domain = scenario.Domain, BackgroundCheckpoints = false, Preallocate = false };
+            using (ScmHeap heap = ScmHeap.Create(path, scenario.HeapBytes, options))
+            {
+                scenario.SetUp(heap);
+            }
+            byte[] start = File.ReadAllBytes(path);
+            var recorder = new TraceRecorder(dropped);
+            var fingerprints = new List<ulong>();
+            using (ScmHeap heap = ScmHeap.Open(path, options with { Recorder = recorder }))
+            {
+                fingerprints.Add(scenario.Observe(heap));
+                scenario.Attach(recorder);
+                for (int step = 0; step < scenario.StepCount; step++)
+                {
+                    scenario.Step(heap, step);
+                    recorder.Acknowledge(step);
+                    fingerprints.Add(scenario.Observe(heap));
+                }
+            }
+            return new RecordedRun(scenario, start, [.. recorder.Events], fingerprints);
+        }
+        finally
+        {
+            File.Delete(path);
+        }
+    }
+}

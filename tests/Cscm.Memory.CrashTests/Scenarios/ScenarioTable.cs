@@ -1,0 +1,17 @@
+using Cscm.Memory.CrashTests.Exploration;
+
+namespace Cscm.Memory.CrashTests.Scenarios;
+
+/// <summary>The one table of all scenarios: the tests, the mutation run and the endless mode walk it.</summary>
+internal static class ScenarioTable
+{
+    public static IReadOnlyList<CrashScenario> All { get; } =
+    [
+        new FieldsScenario(),
+        new CpuCacheFieldsScenario(),
+        new PageCacheFieldsScenario(),
+        new CheckpointScenario(),
+        new ListScenario(),
+        new LargeListScenario(),
+    ];
+}
