@@ -4,7 +4,8 @@ namespace Cscm.Memory.CrashTests.Exploration;
 
 /// <summary>
 /// A run of a heap whose every crash state is examined. A step is what the application sees as one act: acknowledged when
-/// <see cref="Step"/> returns, all or nothing before.
+/// <see cref="Step"/> returns, all or nothing before. Threads that act at the same time have tracks of their own, over different data:
+/// each is acknowledged and judged by itself.
 /// </summary>
 internal abstract class CrashScenario
 {
@@ -18,19 +19,26 @@ internal abstract class CrashScenario
 
     public abstract int StepCount { get; }
 
+    public virtual int TrackCount => 1;
+
     /// <summary>Brings the heap to where the examination starts. Not examined itself.</summary>
     public abstract void SetUp(ScmHeap heap);
+
+    /// <summary>Runs on the heap; by default one act on track 0, which is then acknowledged.</summary>
+    public virtual void Run(ScmHeap heap, TraceRecorder recorder, Action<int> acknowledge)
+    {
+        for (int step = 0; step < StepCount; step++)
+        {
+            Step(heap, step);
+            acknowledge(0);
+        }
+    }
 
     /// <summary>One act. Reads what it needs from the heap: it has no memory of its own that a crash would lose.</summary>
     public abstract void Step(ScmHeap heap, int step);
 
-    /// <summary>A fingerprint of everything that the application can see, throwing if it is not well formed.</summary>
-    public abstract ulong Observe(ScmHeap heap);
-
-    /// <summary>For scenarios that interleave threads: gets the recorder before the first step.</summary>
-    public virtual void Attach(TraceRecorder recorder)
-    {
-    }
+    /// <summary>A fingerprint of everything that the application can see of a track, throwing if it is not well formed.</summary>
+    public abstract ulong Observe(ScmHeap heap, int track);
 
     /// <summary>Folds a value into a fingerprint.</summary>
     protected static ulong Fold(ulong fingerprint, ulong value)

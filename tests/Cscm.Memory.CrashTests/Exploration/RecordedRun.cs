@@ -3,8 +3,10 @@ using Cscm.Memory.Medium;
 
 namespace Cscm.Memory.CrashTests.Exploration;
 
-/// <summary>What a scenario did to its medium, and what the application saw after each step.</summary>
-internal sealed record RecordedRun(CrashScenario Scenario, byte[] Start, IReadOnlyList<TraceEvent> Events, IReadOnlyList<ulong> Fingerprints)
+/// <summary>
+/// What a scenario did to its medium, and, track by track, what the application saw at the start and after each acknowledged step.
+/// </summary>
+internal sealed record RecordedRun(CrashScenario Scenario, byte[] Start, IReadOnlyList<TraceEvent> Events, IReadOnlyList<IReadOnlyList<ulong>> Fingerprints)
 {
     /// <param name="scenario">The run.</param>
     /// <param name="dropped">A write-back or fence that the library leaves out: a mutation.</param>
@@ -20,17 +22,16 @@ internal sealed record RecordedRun(CrashScenario Scenario, byte[] Start, IReadOn
             }
             byte[] start = File.ReadAllBytes(path);
             var recorder = new TraceRecorder(dropped);
-            var fingerprints = new List<ulong>();
+            List<ulong>[] fingerprints = [.. Enumerable.Range(0, scenario.TrackCount).Select(_ => new List<ulong>())];
             using (ScmHeap heap = ScmHeap.Open(path, options with { Recorder = recorder }))
             {
-                fingerprints.Add(scenario.Observe(heap));
-                scenario.Attach(recorder);
-                for (int step = 0; step < scenario.StepCount; step++)
+                for (int track = 0; track < scenario.TrackCount; track++)
+                    fingerprints[track].Add(scenario.Observe(heap, track));
+                scenario.Run(heap, recorder, track =>
                 {
-                    scenario.Step(heap, step);
-                    recorder.Acknowledge(step);
-                    fingerprints.Add(scenario.Observe(heap));
-                }
+                    recorder.Acknowledge(track);
+                    fingerprints[track].Add(scenario.Observe(heap, track));
+                });
             }
             return new RecordedRun(scenario, start, [.. recorder.Events], fingerprints);
         }

@@ -12,7 +12,10 @@ namespace Cscm.Memory.CrashTests.Exploration;
 internal sealed unsafe class RecoveryBed : IDisposable
 {
     private readonly string _path = Path.Combine("/dev/shm", $"cscm-recovery-{Environment.ProcessId}-{Guid.NewGuid():N}");
+    private const int RecoverySampleCount = 12;
+
     private readonly ScmHeapOptions _options;
+    private readonly PersistenceDomain _domain;
     private readonly Touches _touches;
     private FileStream _file;
     private MemoryMappedFile _mapping;
@@ -21,6 +24,7 @@ internal sealed unsafe class RecoveryBed : IDisposable
 
     public RecoveryBed(CrashScenario scenario, ReadOnlySpan<byte> content, PersistSite? dropped)
     {
+        _domain = scenario.Domain;
         _touches = new Touches(dropped);
         _options = scenario.Options with
         {
@@ -47,8 +51,9 @@ internal sealed unsafe class RecoveryBed : IDisposable
             Restore(model, line);
     }
 
-    /// <summary>Lays a state in, opens it, lets <paramref name="examine"/> look, and puts everything back.</summary>
-    public void Examine(MediumModel model, LineChoice[] state, Action<ScmHeap> examine)
+    /// <summary>Recovers a state and holds it against the promise.</summary>
+    /// <returns>What is wrong; null if nothing.</returns>
+    public string? Examine(MediumModel model, LineChoice[] state, Promise promise)
     {
         foreach (LineChoice choice in state)
             choice.Content.CopyTo(Line(choice.Line));
@@ -56,22 +61,54 @@ internal sealed unsafe class RecoveryBed : IDisposable
         try
         {
             using ScmHeap heap = ScmHeap.Open(_path, _options);
-            examine(heap);
+            return promise.FindBreach(heap);
+        }
+        catch (Exception exception)
+        {
+            return $"{exception.GetType().Name}: {exception.Message}";
         }
         finally
         {
-            if (new FileInfo(_path).Length != _file.Length)
-            {
-                // Recovery finished a growth: start over from the model.
-                Unmap();
-                (_file, _mapping, _view) = Map(model.SizeBytes);
-                model.Certain.CopyTo(Bytes);
-            }
-            foreach (LineChoice choice in state)
-                Restore(model, choice.Line);
-            foreach (int line in _touches.Lines)
-                Restore(model, line);
+            PutBack(model, state);
         }
+    }
+
+    /// <summary>Recovers a state, and lets the power fail again at every event of that recovery: the promise holds all the same.</summary>
+    public string? ExamineRecovery(MediumModel model, LineChoice[] state, Promise promise, Random random, HashSet<ulong> seen)
+    {
+        foreach (LineChoice choice in state)
+            choice.Content.CopyTo(Line(choice.Line));
+        byte[] start = Bytes.ToArray();
+        var recorder = new TraceRecorder(_touches.Dropped);
+        try
+        {
+            using ScmHeap heap = ScmHeap.Open(_path, _options with { Recorder = recorder });
+        }
+        finally
+        {
+            model.Certain.CopyTo(Bytes);
+        }
+        var inner = new MediumModel(_domain, start);
+        start.CopyTo(Bytes);
+        string? problem = null;
+        var hash = new ImageHash(inner.Certain);
+        foreach (TraceEvent item in recorder.Events)
+        {
+            inner.Apply(item);
+            Settle(inner);
+            hash.Settle(inner);
+            if (item.Kind is TraceKind.WroteBack or TraceKind.Fenced)
+                continue;
+            foreach (LineChoice[] innerState in CrashStates.Enumerate(inner, RecoverySampleCount, random))
+            {
+                if (!seen.Add(hash.With(inner, innerState) ^ promise.Key))
+                    continue;
+                if ((problem ??= Examine(inner, innerState, promise)) is not null)
+                    break;
+            }
+        }
+        model.Certain.CopyTo(Bytes);
+        return problem is null ? null : $"after a second power failure, during recovery: {problem}";
     }
 
     public void Dispose()
@@ -99,6 +136,22 @@ internal sealed unsafe class RecoveryBed : IDisposable
         _file.Dispose();
     }
 
+    private void PutBack(MediumModel model, LineChoice[] state)
+    {
+        if (new FileInfo(_path).Length != _file.Length)
+        {
+            // Recovery finished a growth: start over from the model.
+            Unmap();
+            (_file, _mapping, _view) = Map(model.SizeBytes);
+            model.Certain.CopyTo(Bytes);
+            return;
+        }
+        foreach (LineChoice choice in state)
+            Restore(model, choice.Line);
+        foreach (int line in _touches.Lines)
+            Restore(model, line);
+    }
+
     private Span<ulong> Line(int line) => MemoryMarshal.Cast<byte, ulong>(Bytes.Slice(line * MediumModel.LineBytes, MediumModel.LineBytes));
 
     private void Restore(MediumModel model, int line)
@@ -111,6 +164,8 @@ internal sealed unsafe class RecoveryBed : IDisposable
     private sealed class Touches(PersistSite? dropped) : IMediumRecorder
     {
         public HashSet<int> Lines { get; } = [];
+
+        public PersistSite? Dropped { get; } = dropped;
 
         public void Stored(PersistSite site, long offsetBytes, ReadOnlySpan<byte> content)
         {
@@ -134,6 +189,6 @@ internal sealed unsafe class RecoveryBed : IDisposable
         {
         }
 
-        public bool Keeps(PersistSite site) => site != dropped;
+        public bool Keeps(PersistSite site) => site != Dropped;
     }
 }

@@ -13,32 +13,33 @@ internal sealed class LineHistory
     private const int ExhaustiveWords = 4;
 
     private readonly List<LineStore> _stores = [];
-    private int _writtenBackCount;
+    private readonly List<(int Thread, int Count)> _writtenBack = [];
     private List<ulong[]>? _contents;
 
     public bool IsEmpty => _stores.Count == 0;
 
-    public void Add(bool isStreamed, byte wordMask, ulong[] words)
+    public void Add(int thread, bool isStreamed, byte wordMask, ulong[] words)
     {
-        _stores.Add(new LineStore(isStreamed, wordMask, words));
+        _stores.Add(new LineStore(thread, isStreamed, wordMask, words));
         _contents = null;
     }
 
-    /// <summary>The content so far will be certain at the next fence.</summary>
-    public void WriteBack() => _writtenBackCount = _stores.Count;
+    /// <summary>The content so far will be certain at this thread's next fence.</summary>
+    public void WriteBack(int thread) => _writtenBack.Add((thread, _stores.Count));
 
-    /// <summary>Makes certain what was on its way: folds it into <paramref name="certain"/>.</summary>
+    /// <summary>Makes certain what this thread had on its way: folds it into <paramref name="certain"/>.</summary>
+    /// <param name="thread">Who fences.</param>
     /// <param name="certain">The line's certain content, updated.</param>
     /// <param name="everything">On page-cache media a sync takes all, write-back or not.</param>
-    public void Fence(Span<ulong> certain, bool everything)
+    public void Fence(int thread, Span<ulong> certain, bool everything)
     {
-        int count = everything ? _stores.Count : _writtenBackCount;
+        int count = everything ? _stores.Count : _writtenBack.Where(mark => mark.Thread == thread).Select(mark => mark.Count).DefaultIfEmpty().Max();
         if (!everything)
         {
             // A streamed word takes the line's earlier stores with it: the cache gives the line up.
             for (int i = _stores.Count; i > count; i--)
             {
-                if (_stores[i - 1].IsStreamed)
+                if (_stores[i - 1].IsStreamed && _stores[i - 1].Thread == thread)
                 {
                     count = i;
                     break;
@@ -48,7 +49,14 @@ internal sealed class LineHistory
         for (int i = 0; i < count; i++)
             _stores[i].ApplyTo(certain);
         _stores.RemoveRange(0, count);
-        _writtenBackCount = 0;
+        for (int i = _writtenBack.Count - 1; i >= 0; i--)
+        {
+            (int owner, int upTo) = _writtenBack[i];
+            if (owner == thread || everything || upTo <= count)
+                _writtenBack.RemoveAt(i);
+            else
+                _writtenBack[i] = (owner, upTo - count);
+        }
         _contents = null;
     }
 
@@ -129,7 +137,7 @@ internal sealed class LineHistory
         yield return (byte)(mask & 0xAA);
     }
 
-    private sealed record LineStore(bool IsStreamed, byte WordMask, ulong[] Words)
+    private sealed record LineStore(int Thread, bool IsStreamed, byte WordMask, ulong[] Words)
     {
         public void ApplyTo(Span<ulong> line, byte subset = 0xFF)
         {

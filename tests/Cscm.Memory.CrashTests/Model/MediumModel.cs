@@ -48,7 +48,7 @@ internal sealed class MediumModel
                 foreach (int line in LinesOf(item.OffsetBytes, item.LengthBytes))
                 {
                     if (Uncertain.TryGetValue(line, out LineHistory? history))
-                        history.WriteBack();
+                        history.WriteBack(item.Thread);
                 }
                 break;
             case TraceKind.Fenced:
@@ -86,7 +86,7 @@ internal sealed class MediumModel
             }
             if (!Uncertain.TryGetValue(line, out LineHistory? history))
                 Uncertain.Add(line, history = new LineHistory());
-            history.Add(isStreamed, mask, after.ToArray());
+            history.Add(item.Thread, isStreamed, mask, after.ToArray());
         }
     }
 
@@ -108,7 +108,7 @@ internal sealed class MediumModel
             long offset = (long)line * LineBytes;
             if (!isWhole && (offset + LineBytes <= item.OffsetBytes || offset >= item.OffsetBytes + item.LengthBytes))
                 continue;
-            history.Fence(CertainLine(line), everything: isSync);
+            history.Fence(item.Thread, CertainLine(line), everything: isSync);
             Settled.Add(line);
             if (history.IsEmpty)
                 Uncertain.Remove(line);

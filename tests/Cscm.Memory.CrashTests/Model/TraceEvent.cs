@@ -19,9 +19,14 @@ internal enum TraceKind
     /// <summary>The medium has this size now, new space reading as zeros.</summary>
     Resized,
 
-    /// <summary>The scenario's step of this number has been acknowledged to the application.</summary>
+    /// <summary>The next step of this track (see CrashScenario) has been acknowledged to the application.</summary>
     Acknowledged,
 }
 
-/// <summary>One event of a recorded run. <paramref name="Content"/> belongs to stores only.</summary>
-internal sealed record TraceEvent(TraceKind Kind, PersistSite Site, long OffsetBytes, long LengthBytes, byte[] Content);
+/// <param name="Kind">What happened.</param>
+/// <param name="Site">Where in the library.</param>
+/// <param name="Thread">Who did it: a fence waits for its own thread's stores only.</param>
+/// <param name="OffsetBytes">Where on the medium; of an acknowledgement, the track.</param>
+/// <param name="LengthBytes">How much.</param>
+/// <param name="Content">What was stored; empty for the other kinds.</param>
+internal sealed record TraceEvent(TraceKind Kind, PersistSite Site, int Thread, long OffsetBytes, long LengthBytes, byte[] Content);

@@ -16,29 +16,30 @@ internal sealed class TraceRecorder(PersistSite? dropped = null) : IMediumRecord
     /// <summary>Called after each event, on the thread that acts: a scenario interleaves other threads' work here.</summary>
     public Action<TraceEvent>? AfterEvent { get; set; }
 
-    public void Acknowledge(int step) => Add(new TraceEvent(TraceKind.Acknowledged, default, step, 0, []));
+    public void Acknowledge(int track) => Add(TraceKind.Acknowledged, default, track, 0);
 
     public void Stored(PersistSite site, long offsetBytes, ReadOnlySpan<byte> content)
-        => Add(new TraceEvent(TraceKind.Stored, site, offsetBytes, content.Length, content.ToArray()));
+        => Add(TraceKind.Stored, site, offsetBytes, content.Length, content.ToArray());
 
     // The model compares with what it last saw and keeps the words that differ, so both kinds of report look alike to it.
     public void StoredUnseen(PersistSite site, long offsetBytes, ReadOnlySpan<byte> content) => Stored(site, offsetBytes, content);
 
     public void Streamed(PersistSite site, long offsetBytes, ReadOnlySpan<byte> content)
-        => Add(new TraceEvent(TraceKind.Streamed, site, offsetBytes, content.Length, content.ToArray()));
+        => Add(TraceKind.Streamed, site, offsetBytes, content.Length, content.ToArray());
 
     public void WroteBack(PersistSite site, long offsetBytes, long lengthBytes)
-        => Add(new TraceEvent(TraceKind.WroteBack, site, offsetBytes, lengthBytes, []));
+        => Add(TraceKind.WroteBack, site, offsetBytes, lengthBytes);
 
     public void Fenced(PersistSite site, long offsetBytes, long lengthBytes)
-        => Add(new TraceEvent(TraceKind.Fenced, site, offsetBytes, lengthBytes, []));
+        => Add(TraceKind.Fenced, site, offsetBytes, lengthBytes);
 
-    public void Resized(long sizeBytes) => Add(new TraceEvent(TraceKind.Resized, default, 0, sizeBytes, []));
+    public void Resized(long sizeBytes) => Add(TraceKind.Resized, default, 0, sizeBytes);
 
     public bool Keeps(PersistSite site) => site != dropped;
 
-    private void Add(TraceEvent item)
+    private void Add(TraceKind kind, PersistSite site, long offsetBytes, long lengthBytes, byte[]? content = null)
     {
+        var item = new TraceEvent(kind, site, Environment.CurrentManagedThreadId, offsetBytes, lengthBytes, content ?? []);
         lock (_gate)
         {
             _events.Add(item);

@@ -28,7 +28,7 @@ internal class FieldsScenario : CrashScenario
 
     public override void Step(ScmHeap heap, int step) => Write(heap, step, 1 + (step % 12));
 
-    public override ulong Observe(ScmHeap heap)
+    public override ulong Observe(ScmHeap heap, int track)
     {
         if (!heap.TryGetRoot(Root, out Ptr<Fields> root))
             throw new InvalidOperationException("the root is gone");

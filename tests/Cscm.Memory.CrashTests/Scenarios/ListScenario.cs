@@ -11,6 +11,8 @@ internal class ListScenario : CrashScenario
 {
     private const string Root = "list";
 
+    public override long HeapBytes => 4 << 20;
+
     public override int StepCount => 70;
 
     public override void SetUp(ScmHeap heap) => heap.Root<Head>(Root);
@@ -28,7 +30,7 @@ internal class ListScenario : CrashScenario
         tx.Commit();
     }
 
-    public override ulong Observe(ScmHeap heap)
+    public override ulong Observe(ScmHeap heap, int track)
     {
         if (!heap.TryGetRoot(Root, out Ptr<Head> head))
             throw new InvalidOperationException("the root is gone");
@@ -91,8 +93,6 @@ internal class ListScenario : CrashScenario
 /// <summary>Payloads that are extents of their own, and transactions that overflow the lane.</summary>
 internal sealed class LargeListScenario : ListScenario
 {
-    public override long HeapBytes => 4 << 20;
-
     public override int StepCount => 14;
 
     protected override int MaximumPayload => 70_000;

@@ -11,7 +11,7 @@ internal static class ScenarioTable
         new CpuCacheFieldsScenario(),
         new PageCacheFieldsScenario(),
         new CheckpointScenario(),
-        new ListScenario(),
-        new LargeListScenario(),
+        new TwoLanesScenario(),
+        new InterleavedCommitsScenario(),
     ];
 }
