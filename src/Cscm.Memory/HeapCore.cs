@@ -91,8 +91,7 @@ internal sealed unsafe class HeapCore : IDisposable
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void CheckRange(long offset, long lengthBytes)
     {
-        HeapGeometry geometry = _geometry;
-        if (_isClosed || offset < geometry.DataOffset || lengthBytes < 0 || (ulong)offset + (ulong)lengthBytes > (ulong)geometry.SizeBytes)
+        if (_isClosed || !_geometry.Holds(offset, lengthBytes))
         {
             ThrowBadRange(offset, lengthBytes);
         }
@@ -134,7 +133,8 @@ internal sealed unsafe class HeapCore : IDisposable
         DrainQuarantine(cache, int.MaxValue);
         context.FlushCache();
         Allocator.ReleaseEmptyRuns();
-        if (TryAllocate(cache, sizeBytes, alignment, out block))
+        if (TryAllocate(cache, sizeBytes, alignment, out block) ||
+            (alignment <= BlockCache.Alignment && Allocator.TryAllocateLarger(sizeBytes, out block)))
         {
             return block;
         }

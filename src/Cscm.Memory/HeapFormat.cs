@@ -39,7 +39,8 @@ internal static unsafe class HeapFormat
             CreatedUnixSeconds = TimeProvider.System.GetUtcNow().ToUnixTimeSeconds(),
         };
         medium.Fence(PersistSite.FenceFormat);
-        CheckpointWriter.Write(medium, 0, 0, new long[options.LaneCount], superblock.Salt, PersistSite.FenceFormat);
+        long uncounted = 0;
+        CheckpointWriter.Write(medium, 0, 0, new long[options.LaneCount], superblock.Salt, PersistSite.FenceFormat, PersistSite.FenceFormat, ref uncounted);
         WriteSuperblock(medium, superblock, [region]);
     }
 
@@ -104,6 +105,11 @@ internal static unsafe class HeapFormat
                 "Open it with a matching version of the library");
         }
 
+        if (!IsPlausible(superblock))
+        {
+            throw new ScmCorruptionException(name, 0, "the superblock holds impossible values", "Restore the heap from a backup");
+        }
+
         regions = new ReadOnlySpan<RegionRecord>((byte*)best + Superblock.RegionsAt, superblock.RegionCount).ToArray();
         if (superblock.SizeBytes > mappedBytes)
         {
@@ -114,10 +120,20 @@ internal static unsafe class HeapFormat
         return superblock;
     }
 
+    private static bool IsPlausible(in Superblock superblock) =>
+        superblock.RegionCount is >= 1 and <= MediaLayout.MaxRegions &&
+        superblock.LaneCount is >= 1 and <= MediaLayout.MaxLanes &&
+        superblock.LaneBytes >= MediaLayout.MinLaneBytes && System.Numerics.BitOperations.IsPow2(superblock.LaneBytes) &&
+        superblock.LogOffset > 0 && superblock.SizeBytes > 0 &&
+        superblock.LaneBytes <= (superblock.SizeBytes - superblock.LogOffset) / superblock.LaneCount;
+
     public static bool HoldsHeap(MediumPort medium, long mappedBytes) =>
         mappedBytes >= MediaLayout.MinHeapBytes &&
         (((Superblock*)(medium.Start + MediaLayout.SuperblockA))->Magic == MediaLayout.Magic ||
          ((Superblock*)(medium.Start + MediaLayout.SuperblockB))->Magic == MediaLayout.Magic);
+
+    public static bool IsIntact(Superblock* copy) =>
+        MediaHash.Compute((byte*)copy, Superblock.ChecksumAt, MediaLayout.Magic) == *(ulong*)((byte*)copy + Superblock.ChecksumAt);
 
     private static bool IsValid(MediumPort medium, Superblock* candidate)
     {
@@ -126,8 +142,7 @@ internal static unsafe class HeapFormat
             return false;
         }
 
-        return !medium.Keeps(PersistSite.ChecksumSuperblock) ||
-            MediaHash.Compute((byte*)candidate, Superblock.ChecksumAt, MediaLayout.Magic) == *(ulong*)((byte*)candidate + Superblock.ChecksumAt);
+        return !medium.Keeps(PersistSite.ChecksumSuperblock) || IsIntact(candidate);
     }
 
     private static long LaneBytes(string name, long sizeBytes, ScmHeapOptions options)

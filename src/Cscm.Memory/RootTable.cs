@@ -38,7 +38,7 @@ internal static unsafe class RootTable
             RootEntry entry = Read(core, i);
             if (entry.Offset != 0)
             {
-                names.Add(Encoding.UTF8.GetString(entry.Name, entry.NameLength));
+                names.Add(NameOf(entry));
             }
         }
 
@@ -59,6 +59,11 @@ internal static unsafe class RootTable
 
         throw core.Corrupt(MediaLayout.RootTableA + ((long)index * RootEntry.Size), $"both copies of root entry {index} are damaged", "Restore the heap from a backup");
     }
+
+    public static string NameOf(RootEntry entry) => Encoding.UTF8.GetString(entry.Name, entry.NameLength);
+
+    public static bool IsCopyIntact(HeapCore core, long table, int index) =>
+        IsIntact(core, *(RootEntry*)(core.Start + table + ((long)index * RootEntry.Size)), index);
 
     /// <summary>Stages the entry for this name.</summary>
     public static void Stage(HeapCore core, TransactionContext context, string name, long offset, ulong fingerprint, long sizeBytes)

@@ -58,7 +58,7 @@ public sealed unsafe partial class ScmHeap : IDisposable
             throw new ScmMisuseException(file, -1, $"{sizeBytes} bytes are too few for a heap", $"Give at least {MediaLayout.MinHeapBytes}");
         }
 
-        bool existed = File.Exists(file) && !file.StartsWith("/dev/", StringComparison.Ordinal);
+        bool existed = File.Exists(file);
         HeapMapping mapping = HeapMapping.Open(file, create: true, isReadOnly: false, sizeBytes, options.Preallocate, options.ReservedAddressBytes);
         try
         {
@@ -74,6 +74,7 @@ public sealed unsafe partial class ScmHeap : IDisposable
         catch (Exception failure)
         {
             mapping.Dispose();
+            // Only what this call made is taken away again.
             if (!existed && failure is not ScmHeapInUseException)
             {
                 File.Delete(file);

@@ -30,13 +30,7 @@ internal sealed class TestHeap : IDisposable
     public ScmHeap OpenCopyAsIs(out string copy)
     {
         copy = Path + "-copy";
-        // Shared, because the heap holds a lock on the file.
-        using (var source = new FileStream(Path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite))
-        using (var target = new FileStream(copy, FileMode.Create, FileAccess.Write))
-        {
-            source.CopyTo(target);
-        }
-
+        File.Copy(Path, copy, overwrite: true);
         return ScmHeap.Open(copy, Options);
     }
 

@@ -53,6 +53,84 @@ internal static unsafe class ChunkScanner
     public static int BlockCount(ChunkDescriptor descriptor) =>
         descriptor.Kind == ChunkKind.Extent ? 1 : SizeClasses.BlocksPerRun(descriptor.SizeClass);
 
+    public static long BlockBytes(ChunkDescriptor descriptor) =>
+        descriptor.Kind == ChunkKind.Extent ? descriptor.ChunkCount * MediaLayout.ChunkBytes : SizeClasses.SizeOf(descriptor.SizeClass);
+
+    /// <summary>Every block whose bit is set.</summary>
+    public static List<(long Offset, long SizeBytes)> AllocatedBlocks(HeapCore core)
+    {
+        var blocks = new List<(long Offset, long SizeBytes)>();
+        foreach (HeapGeometry.Region region in core.Geometry.Regions)
+        {
+            int end = region.FirstChunk + (int)region.ChunkCount;
+            for (int chunk = region.FirstChunk; chunk < end;)
+            {
+                var header = (ChunkHeader*)(core.Start + core.Geometry.HeaderOffsetOf(chunk));
+                ChunkDescriptor descriptor = ChunkDescriptor.Unpack(header->Descriptor);
+                if (descriptor.Kind == ChunkKind.None || !HasBits(header, descriptor))
+                {
+                    chunk++;
+                    continue;
+                }
+
+                for (int i = 0; i < BlockCount(descriptor); i++)
+                {
+                    if (LogEntries.IsSet(header, i))
+                    {
+                        blocks.Add((core.Geometry.DataOffsetOf(chunk) + (i * BlockBytes(descriptor)), BlockBytes(descriptor)));
+                    }
+                }
+
+                chunk += descriptor.ChunkCount;
+            }
+        }
+
+        return blocks;
+    }
+
+    /// <summary>Chunks of a region in runs and in extents.</summary>
+    public static (long Runs, long Extents) CountChunks(HeapCore core, HeapGeometry.Region region)
+    {
+        (long runs, long extents) = (0, 0);
+        for (int chunk = 0; chunk < region.ChunkCount;)
+        {
+            var header = (ChunkHeader*)(core.Start + core.Geometry.HeaderOffsetOf(region.FirstChunk + chunk));
+            ChunkDescriptor descriptor = ChunkDescriptor.Unpack(header->Descriptor);
+            if (descriptor.Kind == ChunkKind.None || !HasBits(header, descriptor))
+            {
+                chunk++;
+                continue;
+            }
+
+            runs += descriptor.Kind == ChunkKind.Run ? descriptor.ChunkCount : 0;
+            extents += descriptor.Kind == ChunkKind.Extent ? descriptor.ChunkCount : 0;
+            chunk += descriptor.ChunkCount;
+        }
+
+        return (runs, extents);
+    }
+
+    /// <summary>Lists what <see cref="Rebuild"/> would refuse, and damage it would silently repair.</summary>
+    public static void Check(HeapCore core, List<string> problems)
+    {
+        for (int chunk = 0; chunk < core.Geometry.ChunkCount; chunk++)
+        {
+            long headerOffset = core.Geometry.HeaderOffsetOf(chunk);
+            var header = (ChunkHeader*)(core.Start + headerOffset);
+            ulong* mirror = (ulong*)(core.Start + core.Geometry.MirrorOffsetOf(chunk));
+            if (header->DescriptorChecksum != ChunkDescriptor.Checksum(header->Descriptor, headerOffset, core.Salt) ||
+                mirror[0] != header->Descriptor || mirror[1] != header->DescriptorChecksum)
+            {
+                problems.Add($"a descriptor of chunk {chunk} at 0x{headerOffset:x} is damaged");
+            }
+
+            if (header->BitmapSum != SumOf(header, core.Salt))
+            {
+                problems.Add($"the allocation bitmap of chunk {chunk} at 0x{headerOffset:x} fails its checksum");
+            }
+        }
+    }
+
     private static ChunkDescriptor Verify(HeapCore core, int chunk, ChunkHeader* header, long headerOffset, int room)
     {
         if (!core.Medium.Keeps(PersistSite.ChecksumChunk))
@@ -60,9 +138,21 @@ internal static unsafe class ChunkScanner
             return ChunkDescriptor.Unpack(header->Descriptor);
         }
 
+        ulong* mirror = (ulong*)(core.Start + core.Geometry.MirrorOffsetOf(chunk));
+        bool isMirrorIntact = mirror[1] == ChunkDescriptor.Checksum(mirror[0], headerOffset, core.Salt);
         if (header->DescriptorChecksum != ChunkDescriptor.Checksum(header->Descriptor, headerOffset, core.Salt))
         {
-            RestoreFromMirror(core, chunk, header, headerOffset);
+            if (!isMirrorIntact)
+            {
+                throw core.Corrupt(headerOffset, $"both descriptors of chunk {chunk} are damaged", "Restore the heap from a backup");
+            }
+
+            RestoreFromMirror(core, header, mirror);
+        }
+        else if (isMirrorIntact && mirror[0] != header->Descriptor)
+        {
+            // Every change writes both: one of them was zeroed, or swapped, by something else.
+            throw core.Corrupt(headerOffset, $"the two descriptors of chunk {chunk} differ", "Restore the heap from a backup");
         }
 
         if (header->BitmapSum != SumOf(header, core.Salt))
@@ -86,14 +176,8 @@ internal static unsafe class ChunkScanner
         return descriptor;
     }
 
-    private static void RestoreFromMirror(HeapCore core, int chunk, ChunkHeader* header, long headerOffset)
+    private static void RestoreFromMirror(HeapCore core, ChunkHeader* header, ulong* mirror)
     {
-        ulong* mirror = (ulong*)(core.Start + core.Geometry.MirrorOffsetOf(chunk));
-        if (mirror[1] != ChunkDescriptor.Checksum(mirror[0], headerOffset, core.Salt))
-        {
-            throw core.Corrupt(headerOffset, $"both descriptors of chunk {chunk} are damaged", "Restore the heap from a backup");
-        }
-
         core.Medium.Store(PersistSite.StoreHome, (byte*)&header->Descriptor, mirror[0]);
         core.Medium.Store(PersistSite.StoreHome, (byte*)&header->DescriptorChecksum, mirror[1]);
         core.Medium.WriteBack(PersistSite.WriteBackRecoveredHomes, (byte*)header, 2 * sizeof(ulong));

@@ -39,6 +39,28 @@ internal sealed class HeapAllocator
         return TryAllocateExtent(sizeBytes, MediaLayout.ChunkBytes, out block);
     }
 
+    /// <summary>The last resort: a free block of a larger class, when no chunk is left for a run of the right one.</summary>
+    public bool TryAllocateLarger(long sizeBytes, out Block block)
+    {
+        if (sizeBytes <= SizeClasses.LargestBytes)
+        {
+            for (int sizeClass = SizeClasses.ClassOf(sizeBytes); sizeClass < SizeClasses.Count; sizeClass++)
+            {
+                lock (_bins[sizeClass])
+                {
+                    if (_bins[sizeClass].First is not null)
+                    {
+                        block = Take(_bins[sizeClass]);
+                        return true;
+                    }
+                }
+            }
+        }
+
+        block = default;
+        return false;
+    }
+
     /// <summary>As above, at a multiple of the alignment (a power of two).</summary>
     public bool TryAllocateAligned(BlockCache cache, long sizeBytes, long alignment, out Block block)
     {
@@ -166,6 +188,7 @@ internal sealed class HeapAllocator
     public AllocatorUsage Usage()
     {
         long freeInRuns = 0;
+        long rounding = 0;
         long runChunks = 0;
         lock (_spansGate)
         {
@@ -177,6 +200,7 @@ internal sealed class HeapAllocator
                     last = run;
                     runChunks += run.ChunkCount;
                     freeInRuns += run.FreeCount * run.BlockBytes;
+                    rounding += (run.ChunkCount * MediaLayout.ChunkBytes) - (run.BlockCount * run.BlockBytes);
                 }
             }
 
@@ -186,7 +210,8 @@ internal sealed class HeapAllocator
                 _spans.LargestSpan * MediaLayout.ChunkBytes,
                 _spans.SpanCount,
                 freeInRuns,
-                runChunks * MediaLayout.ChunkBytes);
+                runChunks * MediaLayout.ChunkBytes,
+                rounding);
         }
     }
 
@@ -406,6 +431,7 @@ internal sealed class HeapAllocator
 /// <param name="FreeSpanCount">Pieces that the free chunks are in.</param>
 /// <param name="FreeInRunsBytes">Free blocks of runs, outside threads' caches and the quarantine.</param>
 /// <param name="RunBytes">In chunks carved into runs or extents.</param>
+/// <param name="RoundingBytes">Behind the last block of runs.</param>
 [StructLayout(LayoutKind.Auto)]
 internal readonly record struct AllocatorUsage(
-    long DataBytes, long FreeChunkBytes, long LargestExtentBytes, int FreeSpanCount, long FreeInRunsBytes, long RunBytes);
+    long DataBytes, long FreeChunkBytes, long LargestExtentBytes, int FreeSpanCount, long FreeInRunsBytes, long RunBytes, long RoundingBytes);

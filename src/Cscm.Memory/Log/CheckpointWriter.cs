@@ -7,8 +7,8 @@ namespace Cscm.Memory.Log;
 /// <summary>Writes and reads the two checkpoint slots.</summary>
 internal static unsafe class CheckpointWriter
 {
-    /// <summary>Writes the slot whose turn it is and makes it durable; the other still holds the previous cut.</summary>
-    public static void Write(MediumPort medium, ulong generation, ulong horizon, ReadOnlySpan<long> tails, ulong salt, PersistSite fence)
+    /// <summary>Writes one slot, makes it durable, then the other: at any moment one is valid, and either alone is enough.</summary>
+    public static void Write(MediumPort medium, ulong generation, ulong horizon, ReadOnlySpan<long> tails, ulong salt, PersistSite firstFence, PersistSite fence, ref long fenceCount)
     {
         byte* slotBytes = stackalloc byte[(int)MediaLayout.CheckpointBytes + CacheLines.Size];
         slotBytes = (byte*)(((nuint)slotBytes + CacheLines.Size - 1) & ~(nuint)(CacheLines.Size - 1));
@@ -22,9 +22,10 @@ internal static unsafe class CheckpointWriter
         slot->LaneCount = (ulong)tails.Length;
         tails.CopyTo(new Span<long>(slotBytes + CheckpointSlot.TailsAt, tails.Length));
         slot->Checksum = MediaHash.Compute(slotBytes, length, salt);
-        long offset = Offset(generation);
-        medium.Stream(PersistSite.StoreCheckpoint, medium.Start + offset, slotBytes, padded);
-        medium.Fence(fence, offset, padded);
+        medium.Stream(PersistSite.StoreCheckpoint, medium.Start + MediaLayout.CheckpointA, slotBytes, padded);
+        medium.Fence(firstFence, ref fenceCount, MediaLayout.CheckpointA, padded);
+        medium.Stream(PersistSite.StoreCheckpoint, medium.Start + MediaLayout.CheckpointB, slotBytes, padded);
+        medium.Fence(fence, ref fenceCount, MediaLayout.CheckpointB, padded);
     }
 
     /// <summary>The valid slot with the higher generation; false when neither is valid.</summary>
@@ -32,11 +33,11 @@ internal static unsafe class CheckpointWriter
     {
         best = default;
         bool found = false;
-        for (ulong i = 0; i < 2; i++)
+        foreach (long offset in (ReadOnlySpan<long>)[MediaLayout.CheckpointA, MediaLayout.CheckpointB])
         {
-            byte* start = medium.Start + Offset(i);
+            byte* start = medium.Start + offset;
             CheckpointSlot slot = *(CheckpointSlot*)start;
-            if (slot.Magic != CheckpointSlot.ExpectedMagic || slot.LaneCount != (ulong)laneCount || slot.Generation % 2 != i ||
+            if (slot.Magic != CheckpointSlot.ExpectedMagic || slot.LaneCount != (ulong)laneCount ||
                 (found && slot.Generation < best.Generation) || !IsIntact(medium, start, laneCount, salt))
             {
                 continue;
@@ -49,8 +50,6 @@ internal static unsafe class CheckpointWriter
 
         return found;
     }
-
-    private static long Offset(ulong generation) => generation % 2 == 0 ? MediaLayout.CheckpointA : MediaLayout.CheckpointB;
 
     private static bool IsIntact(MediumPort medium, byte* start, int laneCount, ulong salt)
     {

@@ -17,6 +17,7 @@ internal sealed unsafe class Checkpointer(HeapCore core) : IDisposable
     private volatile bool _stop;
     private ulong _horizon;
     private ulong _generation;
+    private DirtyPages? _observer;
 
     /// <summary>Every transaction up to this number is durable in its home locations.</summary>
     public ulong Horizon => Volatile.Read(ref _horizon);
@@ -32,6 +33,15 @@ internal sealed unsafe class Checkpointer(HeapCore core) : IDisposable
     {
         _horizon = horizon;
         _generation = generation;
+    }
+
+    /// <summary>From now on tells which pages the records that leave the log changed; null ends it.</summary>
+    public void Observe(DirtyPages? observer)
+    {
+        lock (_gate)
+        {
+            _observer = observer;
+        }
     }
 
     public void Start()
@@ -111,9 +121,10 @@ internal sealed unsafe class Checkpointer(HeapCore core) : IDisposable
             tails[lane] = WriteBackLane(lane, upTo, geometry);
         }
 
-        medium.Fence(PersistSite.FenceHomes);
-        CheckpointWriter.Write(medium, ++_generation, upTo, tails, core.Salt, PersistSite.FenceCheckpoint);
-        FenceCount += 2;
+        long fences = 0;
+        medium.Fence(PersistSite.FenceHomes, ref fences, 0, 0);
+        CheckpointWriter.Write(medium, ++_generation, upTo, tails, core.Salt, PersistSite.FenceCheckpointFirst, PersistSite.FenceCheckpoint, ref fences);
+        FenceCount += fences;
         Count++;
 
         // Only now may the space be overwritten and the freed blocks be used again.
@@ -130,7 +141,7 @@ internal sealed unsafe class Checkpointer(HeapCore core) : IDisposable
         LogArea log = core.Log;
         Lane* state = log[lane];
         long head = Volatile.Read(ref state->Head);
-        var walker = new LogWalker(log, core.Medium, lane, state->Tail, verify: false);
+        var walker = new LogWalker(core, lane, state->Tail, verify: false);
         long tail = state->Tail;
         while (true)
         {
@@ -141,10 +152,14 @@ internal sealed unsafe class Checkpointer(HeapCore core) : IDisposable
             }
 
             tail = walker.Position;
-            if (core.Medium.WritesBackLines)
+            if (core.Medium.WritesBackLines || _observer is not null)
             {
-                byte* entries = (byte*)record + LogRecord.Size;
-                LogEntries.WriteBack(core.Medium, geometry, PersistSite.WriteBackHomes, entries, (byte*)record + record->LengthBytes);
+                for (int i = 0; i < RecordParts.Count(record); i++)
+                {
+                    RecordParts.Get(core.Start, record, i, out byte* start, out byte* end);
+                    LogEntries.WriteBack(core.Medium, geometry, PersistSite.WriteBackHomes, start, end);
+                    _observer?.Note(start, end);
+                }
             }
         }
     }

@@ -27,6 +27,10 @@ internal struct Lane
     [FieldOffset(24)]
     public ulong Salt;
 
+    /// <summary>Fences that appends made here.</summary>
+    [FieldOffset(32)]
+    public long FenceCount;
+
     /// <summary>Space before this is free again. Written by the checkpointer.</summary>
     [FieldOffset(128)]
     public long Tail;

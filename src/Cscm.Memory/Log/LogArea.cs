@@ -15,6 +15,7 @@ internal sealed unsafe class LogArea : IDisposable
     private readonly Lane* _lanes;
     private readonly void* _memory;
     private readonly ulong* _sequence;
+    private readonly int* _paused;
     private readonly ulong _saltKey;
     private readonly long _laneMask;
     private readonly int _laneShift;
@@ -32,6 +33,7 @@ internal sealed unsafe class LogArea : IDisposable
         _memory = NativeMemory.AlignedAlloc(size, Lane.Size);
         NativeMemory.Clear(_memory, size);
         _sequence = (ulong*)_memory;
+        _paused = (int*)((byte*)_memory + (Lane.Size / 2));
         _lanes = (Lane*)((byte*)_memory + Lane.Size);
     }
 
@@ -110,6 +112,10 @@ internal sealed unsafe class LogArea : IDisposable
         // either sees the bound or a counter below our number. The interlocked increment orders the two.
         Volatile.Write(ref state->InFlight, Volatile.Read(ref *_sequence) + 1);
         ulong sequence = Interlocked.Increment(ref *_sequence);
+        if (Volatile.Read(ref *_paused) != 0)
+        {
+            sequence = WaitForResume(state);
+        }
 
         long head = state->Head;
         long physical = head & _laneMask;
@@ -124,7 +130,7 @@ internal sealed unsafe class LogArea : IDisposable
         record->Checksum = MediaHash.Compute((byte*)record, record->LengthBytes, state->Salt);
         byte* target = PhysicalStart(lane) + physical;
         _medium.Stream(PersistSite.StoreRecord, target, (byte*)record, recordBytes);
-        _medium.Fence(PersistSite.FenceCommit, syncWholeFile ? 0 : LogOffset, syncWholeFile ? 0 : LogBytes);
+        _medium.Fence(PersistSite.FenceCommit, ref state->FenceCount, syncWholeFile ? 0 : LogOffset, syncWholeFile ? 0 : LogBytes);
         Volatile.Write(ref state->Head, head + recordBytes);
         return sequence;
     }
@@ -132,6 +138,32 @@ internal sealed unsafe class LogArea : IDisposable
     /// <summary>The home locations hold the record's values: the horizon may pass it.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Applied(int lane) => Volatile.Write(ref _lanes[lane].InFlight, 0);
+
+    /// <summary>Fences that all appends made.</summary>
+    public long FenceCount()
+    {
+        long count = 0;
+        for (int i = 0; i < LaneCount; i++)
+        {
+            count += Volatile.Read(ref _lanes[i].FenceCount);
+        }
+
+        return count;
+    }
+
+    /// <summary>Holds commits back, and returns when none is under way. One caller at a time.</summary>
+    public void Pause()
+    {
+        Volatile.Write(ref *_paused, 1);
+        Interlocked.MemoryBarrier();
+        var spinner = default(SpinWait);
+        while (IsAnyInFlight())
+        {
+            spinner.SpinOnce();
+        }
+    }
+
+    public void Resume() => Volatile.Write(ref *_paused, 0);
 
     /// <summary>
     /// The greatest sequence number up to which every transaction has been applied.
@@ -153,6 +185,41 @@ internal sealed unsafe class LogArea : IDisposable
     }
 
     public void Dispose() => NativeMemory.AlignedFree(_memory);
+
+    private bool IsAnyInFlight()
+    {
+        for (int i = 0; i < LaneCount; i++)
+        {
+            if (Volatile.Read(ref _lanes[i].InFlight) != 0)
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    /// <summary>Gives the number back unused (a hole) and takes another later.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private ulong WaitForResume(Lane* state)
+    {
+        var spinner = default(SpinWait);
+        while (true)
+        {
+            Volatile.Write(ref state->InFlight, 0);
+            while (Volatile.Read(ref *_paused) != 0)
+            {
+                spinner.SpinOnce();
+            }
+
+            Volatile.Write(ref state->InFlight, Volatile.Read(ref *_sequence) + 1);
+            ulong sequence = Interlocked.Increment(ref *_sequence);
+            if (Volatile.Read(ref *_paused) == 0)
+            {
+                return sequence;
+            }
+        }
+    }
 
     private int AcquireShared()
     {

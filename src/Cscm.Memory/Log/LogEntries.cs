@@ -142,6 +142,51 @@ internal static unsafe class LogEntries
         return true;
     }
 
+    /// <summary>Moves to the next entry; true when this one writes bytes.</summary>
+    public static bool TryGetWrite(ref byte* entry, out long offset, out byte* content, out long lengthBytes)
+    {
+        ulong tag = *(ulong*)entry;
+        offset = (long)(tag & LogEntry.OffsetMask);
+        lengthBytes = (long)((tag >> LogEntry.ArgumentShift) & LogEntry.ArgumentMask);
+        entry += sizeof(ulong);
+        content = entry;
+        switch (tag >> LogEntry.KindShift)
+        {
+            case LogEntry.Write:
+                entry += Padded(lengthBytes);
+                return true;
+            case LogEntry.WriteLong:
+                lengthBytes = *(long*)entry;
+                content = entry + sizeof(ulong);
+                entry = content + Padded(lengthBytes);
+                return true;
+            case LogEntry.Describe:
+                entry += sizeof(ulong);
+                return false;
+            default:
+                return false;
+        }
+    }
+
+    /// <summary>The end of the last entry that ends within so many bytes from the start.</summary>
+    public static byte* LastBoundary(byte* start, byte* end, long maxBytes)
+    {
+        byte* entry = start;
+        byte* boundary = start;
+        while (entry < end)
+        {
+            TryGetWrite(ref entry, out _, out _, out _);
+            if (entry - start > maxBytes)
+            {
+                return boundary;
+            }
+
+            boundary = entry;
+        }
+
+        return boundary;
+    }
+
     /// <summary>Collects the offsets of the chunk headers whose bitmaps the entries change.</summary>
     public static void NoteHeaders(byte* entry, byte* end, HashSet<long> headers)
     {

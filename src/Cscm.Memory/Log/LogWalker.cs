@@ -8,19 +8,23 @@ internal unsafe ref struct LogWalker
 {
     private readonly LogArea _log;
     private readonly MediumPort _medium;
+    private readonly long _heapBytes;
+    private readonly ulong _heapSalt;
     private readonly int _lane;
     private readonly bool _verify;
     private ulong _salt;
 
     // verify: false where the records are known to be this process's own.
-    public LogWalker(LogArea log, MediumPort medium, int lane, long position, bool verify)
+    public LogWalker(HeapCore core, int lane, long position, bool verify)
     {
-        _log = log;
-        _medium = medium;
+        _log = core.Log;
+        _medium = core.Medium;
+        _heapBytes = core.Geometry.SizeBytes;
+        _heapSalt = core.Salt;
         _lane = lane;
         _verify = verify;
         Position = position;
-        _salt = log.LapSalt(lane, position);
+        _salt = _log.LapSalt(lane, position);
     }
 
     /// <summary>Logical position of the next record.</summary>
@@ -58,6 +62,13 @@ internal unsafe ref struct LogWalker
         return null;
     }
 
+    /// <summary>The record at the position, padding included; null where none is valid.</summary>
+    public readonly LogRecord* Peek()
+    {
+        var record = (LogRecord*)_log.Address(_lane, Position);
+        return IsValid(record, _log.PhysicalStart(_lane) + _log.LaneBytes - (byte*)record) ? record : null;
+    }
+
     private readonly bool IsValid(LogRecord* record, long room)
     {
         uint length = record->LengthBytes;
@@ -69,13 +80,14 @@ internal unsafe ref struct LogWalker
 
         if (!_medium.Keeps(PersistSite.ChecksumRecord))
         {
-            return true;
+            return record->Kind != LogRecordKind.Overflow || RecordParts.ArePiecesIntact(_medium, _heapBytes, _heapSalt, record);
         }
 
         // The checksum was computed with its own field zero.
         LogRecord header = *record;
         ulong expected = header.Checksum;
-        return expected == Checksum(record, length);
+        return expected == Checksum(record, length) &&
+            (record->Kind != LogRecordKind.Overflow || RecordParts.ArePiecesIntact(_medium, _heapBytes, _heapSalt, record));
     }
 
     private readonly ulong Checksum(LogRecord* record, uint length)

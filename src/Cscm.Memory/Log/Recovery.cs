@@ -34,17 +34,20 @@ internal static unsafe class Recovery
         foreach ((ulong sequence, nint address) in records)
         {
             var record = (LogRecord*)address;
-            byte* entries = (byte*)record + LogRecord.Size;
-            byte* end = (byte*)record + record->LengthBytes;
-            if (sequence == last || !LogEntries.AreSound(core.Geometry, entries, end))
+            for (int i = 0; i < RecordParts.Count(record); i++)
             {
-                throw core.Corrupt((byte*)record - medium.Start, $"the log record of transaction {sequence} is impossible", "Restore the heap from a backup");
+                RecordParts.Get(core.Start, record, i, out byte* entries, out byte* end);
+                if (sequence == last || !LogEntries.AreSound(core.Geometry, entries, end))
+                {
+                    throw core.Corrupt((byte*)record - medium.Start, $"the log record of transaction {sequence} is impossible", "Restore the heap from a backup");
+                }
+
+                LogEntries.Apply(medium, core.Geometry, core.Salt, entries, end);
+                LogEntries.NoteHeaders(entries, end, touched);
+                medium.WritesBackLinesOf(core.Geometry, entries, end);
             }
 
             last = sequence;
-            LogEntries.Apply(medium, core.Geometry, core.Salt, entries, end);
-            LogEntries.NoteHeaders(entries, end, touched);
-            medium.WritesBackLinesOf(core.Geometry, entries, end);
         }
 
         foreach (long headerOffset in touched)
@@ -61,7 +64,8 @@ internal static unsafe class Recovery
                 tails[lane] = log.LapStartAfter(tails[lane]);
             }
 
-            CheckpointWriter.Write(medium, cut.Generation + 1, last, tails, core.Salt, PersistSite.FenceRecoveryCheckpoint);
+            long uncounted = 0;
+            CheckpointWriter.Write(medium, cut.Generation + 1, last, tails, core.Salt, PersistSite.FenceRecoveryCheckpointFirst, PersistSite.FenceRecoveryCheckpoint, ref uncounted);
         }
 
         log.Reset(tails, last);
@@ -80,7 +84,7 @@ internal static unsafe class Recovery
     private static void CollectLane(HeapCore core, int lane, ref long position, ulong horizon, List<(ulong Sequence, nint Record)> records)
     {
         long limit = position + core.Log.LaneBytes;
-        var walker = new LogWalker(core.Log, core.Medium, lane, position, verify: true);
+        var walker = new LogWalker(core, lane, position, verify: true);
         ulong previous = horizon;
         for (LogRecord* record = walker.Next(limit); record != null; record = walker.Next(limit))
         {
@@ -93,6 +97,17 @@ internal static unsafe class Recovery
             previous = record->Sequence;
             records.Add((record->Sequence, (nint)record));
             position = walker.Position;
+        }
+
+        // Appends to a lane are fenced one by one: what follows an unfinished one cannot be whole. If it is, the middle was damaged.
+        for (long stray = position + CacheLines.Size; stray < limit; stray += CacheLines.Size)
+        {
+            LogRecord* record = new LogWalker(core, lane, stray, verify: true).Peek();
+            if (record != null && record->Sequence > previous)
+            {
+                throw core.Corrupt(
+                    core.Log.Address(lane, position) - core.Start, $"a log record of lane {lane} is damaged, and transaction {record->Sequence} follows it", "Restore the heap from a backup");
+            }
         }
     }
 }

@@ -4,7 +4,7 @@ namespace Cscm.Memory.Media;
 
 /// <summary>
 /// The cut of the log: every transaction up to <see cref="Horizon"/> is in its home locations, durably; each lane is read from its
-/// tail (an array of words at <see cref="TailsAt"/>). Two slots, written in turn.
+/// tail (an array of words at <see cref="TailsAt"/>). Kept twice: log space is given back only when both copies say so.
 /// </summary>
 [StructLayout(LayoutKind.Explicit, Size = TailsAt)]
 internal struct CheckpointSlot

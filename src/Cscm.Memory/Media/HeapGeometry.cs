@@ -6,6 +6,7 @@ namespace Cscm.Memory.Media;
 internal sealed class HeapGeometry
 {
     private readonly Region[] _regions;
+    private readonly long _firstDataEnd;
 
     public HeapGeometry(ReadOnlySpan<RegionRecord> records, long sizeBytes)
     {
@@ -20,6 +21,7 @@ internal sealed class HeapGeometry
 
         ChunkCount = first;
         DataOffset = records[0].DataOffset;
+        _firstDataEnd = DataOffset + (records[0].ChunkCount * MediaLayout.ChunkBytes);
     }
 
     public long SizeBytes { get; }
@@ -91,6 +93,35 @@ internal sealed class HeapGeometry
         }
 
         return -1;
+    }
+
+    public RegionRecord[] Records() => Array.ConvertAll(
+        _regions,
+        region => new RegionRecord
+        {
+            HeadersOffset = region.HeadersOffset,
+            MirrorsOffset = region.MirrorsOffset,
+            DataOffset = region.DataOffset,
+            ChunkCount = region.ChunkCount,
+        });
+
+    /// <summary>Whether the range lies in the data of one region.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public bool Holds(long offset, long lengthBytes) =>
+        (offset >= DataOffset && lengthBytes >= 0 && lengthBytes <= _firstDataEnd - offset) || LaterRegionHolds(offset, lengthBytes);
+
+    private bool LaterRegionHolds(long offset, long lengthBytes)
+    {
+        for (int i = 1; i < _regions.Length; i++)
+        {
+            long end = _regions[i].DataOffset + (_regions[i].ChunkCount * MediaLayout.ChunkBytes);
+            if (offset >= _regions[i].DataOffset && lengthBytes >= 0 && lengthBytes <= end - offset)
+            {
+                return true;
+            }
+        }
+
+        return false;
     }
 
     private int ChunkInLaterRegion(long offset)

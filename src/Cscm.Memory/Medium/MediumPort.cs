@@ -155,6 +155,14 @@ internal sealed unsafe class MediumPort
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Fence(PersistSite site, long offsetBytes = 0, long lengthBytes = 0)
     {
+        long uncounted = 0;
+        Fence(site, ref uncounted, offsetBytes, lengthBytes);
+    }
+
+    /// <summary>As above, and counts the fence where no other thread counts.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Fence(PersistSite site, ref long count, long offsetBytes, long lengthBytes)
+    {
         if (_recorder is not null && !_recorder.Keeps(site))
         {
             return;
@@ -169,6 +177,7 @@ internal sealed unsafe class MediumPort
             FenceOtherwise(offsetBytes, lengthBytes);
         }
 
+        count++;
         _recorder?.Fenced(site, offsetBytes, lengthBytes);
     }
 

@@ -25,8 +25,10 @@ internal enum PersistSite
     // Fences (on page-cache media: the fsync in the same place).
     FenceCommit,
     FenceHomes,
+    FenceCheckpointFirst,
     FenceCheckpoint,
     FenceRecoveredHomes,
+    FenceRecoveryCheckpointFirst,
     FenceRecoveryCheckpoint,
     FenceFormat,
     FenceSuperblockFirst,

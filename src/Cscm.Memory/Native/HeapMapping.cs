@@ -77,9 +77,18 @@ internal sealed unsafe class HeapMapping : IDisposable
         }
     }
 
+    /// <summary>The present size of the file or device.</summary>
+    public long MediumBytes() => MediumSize.Of(Path, Descriptor);
+
     /// <summary>Enlarges the file, when it is smaller, and maps the new part behind the old.</summary>
     public void Grow(long sizeBytes, bool preallocate)
     {
+        if (sizeBytes > _reservedBytes - Alignment)
+        {
+            throw new ScmSystemException(
+                Path, $"the mapping has addresses for {_reservedBytes - Alignment} bytes, not {sizeBytes}", "Reopen the heap with a larger ReservedAddressBytes and grow it then");
+        }
+
         long present = MediumSize.Of(Path, Descriptor);
         if (present < sizeBytes)
         {

@@ -14,6 +14,11 @@ internal sealed unsafe class StagingBuffer : IDisposable
     private const long InitialBytes = 16 * 1024;
 #endif
     private const nuint Alignment = 64;
+    private const long MaxWriteBytes = 32 * 1024;
+
+    /// <summary>No entry is longer.</summary>
+    public const long MaxEntryBytes = MaxWriteBytes + (2 * sizeof(ulong));
+
     private const long KeptBytes = 1024 * 1024;
     private byte* _start = (byte*)NativeMemory.AlignedAlloc((nuint)InitialBytes, Alignment);
     private long _capacity = InitialBytes;
@@ -39,6 +44,19 @@ internal sealed unsafe class StagingBuffer : IDisposable
     }
 
     public void Write(long offset, byte* content, long lengthBytes)
+    {
+        // Long writes are split, so that the pieces of an overflow can be small.
+        for (; lengthBytes > MaxWriteBytes; offset += MaxWriteBytes, content += MaxWriteBytes, lengthBytes -= MaxWriteBytes)
+        {
+            WriteOne(offset, content, MaxWriteBytes);
+        }
+
+        WriteOne(offset, content, lengthBytes);
+    }
+
+    public void Piece(in OverflowPiece piece) => *(OverflowPiece*)Extend(OverflowPiece.Size) = piece;
+
+    private void WriteOne(long offset, byte* content, long lengthBytes)
     {
         long padded = LogEntries.Padded(lengthBytes);
         if (lengthBytes < (long)LogEntry.ArgumentMask)
@@ -69,7 +87,7 @@ internal sealed unsafe class StagingBuffer : IDisposable
 
     /// <summary>Completes the header but for sequence and checksum, fills the last line with zeros, returns whole lines' bytes.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public long Seal()
+    public long Seal(LogRecordKind kind = LogRecordKind.Transaction)
     {
         long length = LengthBytes;
         long padded = MediaLayout.AlignUp(length, (long)Alignment);
@@ -78,8 +96,9 @@ internal sealed unsafe class StagingBuffer : IDisposable
             *word = 0;
         }
 
+        // Longer ones go out by their pieces.
         Record->LengthBytes = (uint)length;
-        Record->Kind = LogRecordKind.Transaction;
+        Record->Kind = kind;
         return padded;
     }
 

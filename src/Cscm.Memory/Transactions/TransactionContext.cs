@@ -13,6 +13,8 @@ namespace Cscm.Memory.Transactions;
 /// </summary>
 internal sealed unsafe class TransactionContext : IDisposable
 {
+    // Longer transactions read their own writes through an index.
+    private const long SearchedBytes = 1024;
     private readonly HeapCore _core;
     private readonly MediumPort _medium;
     private readonly byte* _heap;
@@ -23,6 +25,9 @@ internal sealed unsafe class TransactionContext : IDisposable
     private Block[] _freed = new Block[16];
     private int _freedCount;
     private QuarantineBatch _quarantine = new();
+    private LineShadow? _shadow;
+    private OverflowWriter? _overflow;
+    private StagingBuffer? _overflowRecord;
     private bool _isDoomed;
     private ITransactionParticipant[] _participants = new ITransactionParticipant[4];
     private int _participantCount;
@@ -105,6 +110,7 @@ internal sealed unsafe class TransactionContext : IDisposable
             _core.Allocator.Return(Cache, block);
         }
 
+        _overflow?.Cancel(_core, Cache);
         Reset();
     }
 
@@ -281,6 +287,8 @@ internal sealed unsafe class TransactionContext : IDisposable
         }
     }
 
+    public long QuarantinedBytes => _quarantine.SizeBytes;
+
     public void FlushQuarantine()
     {
         if (_quarantine.Count > 0)
@@ -305,6 +313,8 @@ internal sealed unsafe class TransactionContext : IDisposable
     public void Dispose()
     {
         _staging.Dispose();
+        _overflowRecord?.Dispose();
+        _shadow?.Dispose();
         _copies.Dispose();
     }
 
@@ -334,7 +344,7 @@ internal sealed unsafe class TransactionContext : IDisposable
         if (!_staging.IsEmpty)
         {
             ulong sequence = CommitRecord();
-            if ((_new.Count | _freedCount) != 0)
+            if ((_new.Count | _freedCount) != 0 || _overflow is not null)
             {
                 SettleAllocation(sequence);
             }
@@ -348,9 +358,12 @@ internal sealed unsafe class TransactionContext : IDisposable
     {
         long recordBytes = _staging.Seal();
         LogArea log = _core.Log;
+        LogRecord* record = _staging.Record;
+        bool syncWholeFile = _new.Count != 0;
         if (recordBytes > log.MaxRecordBytes)
         {
-            throw _core.Exhausted("the transaction is larger than a lane of the log allows", "Use smaller transactions");
+            recordBytes = WriteOverflow(out record);
+            syncWholeFile = true;
         }
 
         int lane = log.Acquire(_ownLane);
@@ -364,7 +377,7 @@ internal sealed unsafe class TransactionContext : IDisposable
                 _core.Checkpointer.MakeSpace(lane, recordBytes);
             }
 
-            sequence = log.Append(lane, _staging.Record, recordBytes, syncWholeFile: _new.Count != 0);
+            sequence = log.Append(lane, record, recordBytes, syncWholeFile);
         }
         catch (Exception failure)
         {
@@ -422,6 +435,21 @@ internal sealed unsafe class TransactionContext : IDisposable
         }
     }
 
+    private long WriteOverflow(out LogRecord* record)
+    {
+        _overflow = new OverflowWriter();
+        _overflowRecord ??= new StagingBuffer();
+        long recordBytes = _overflow.Write(_core, this, _staging, _overflowRecord);
+        if (recordBytes > _core.Log.MaxRecordBytes)
+        {
+            throw _core.Exhausted(
+                $"a transaction of {_staging.LengthBytes} bytes needs more pieces than its record holds", "Checkpoint or grow the heap, or use a larger log");
+        }
+
+        record = _overflowRecord.Record;
+        return recordBytes;
+    }
+
     private void SettleAllocation(ulong sequence)
     {
         foreach (ref readonly Block block in _new.Blocks)
@@ -432,20 +460,51 @@ internal sealed unsafe class TransactionContext : IDisposable
         for (int i = 0; i < _freedCount; i++)
         {
             // Older records may still write to the block when replayed: it is kept aside until the horizon has passed this one.
-            _quarantine.Add(_freed[i], sequence);
-            if (_quarantine.IsFull)
+            Quarantine(_freed[i], sequence);
+        }
+
+        if (_overflow is not null)
+        {
+            // Replay still reads these.
+            foreach (Block block in _overflow.Blocks)
             {
-                FlushQuarantine();
+                Quarantine(block, sequence);
             }
+
+            _overflow.Clear();
+        }
+    }
+
+    private void Quarantine(in Block block, ulong sequence)
+    {
+        _quarantine.Add(block, sequence);
+        if (_quarantine.IsFull)
+        {
+            FlushQuarantine();
         }
     }
 
     private void ReadStaged(long offset, byte* target, long lengthBytes)
     {
-        Buffer.MemoryCopy(_heap + offset, target, lengthBytes, lengthBytes);
-        if (!_staging.IsEmpty)
+        if (_staging.LengthBytes > SearchedBytes)
         {
-            StagedReader.Overlay(_staging.Entries, _staging.End, offset, target, lengthBytes);
+            (_shadow ??= new LineShadow()).Read(_heap, _staging, offset, target, lengthBytes);
+            return;
+        }
+
+        Buffer.MemoryCopy(_heap + offset, target, lengthBytes, lengthBytes);
+        byte* entry = _staging.Entries;
+        while (entry < _staging.End)
+        {
+            if (LogEntries.TryGetWrite(ref entry, out long entryOffset, out byte* content, out long entryBytes))
+            {
+                long from = Math.Max(offset, entryOffset);
+                long to = Math.Min(offset + lengthBytes, entryOffset + entryBytes);
+                if (from < to)
+                {
+                    Buffer.MemoryCopy(content + (from - entryOffset), target + (from - offset), to - from, to - from);
+                }
+            }
         }
     }
 
@@ -480,6 +539,8 @@ internal sealed unsafe class TransactionContext : IDisposable
             _copies.Clear();
         }
 
+        _shadow?.Clear();
+        _overflow = null;
         _staging.Clear();
         EndParticipants();
     }
