@@ -13,6 +13,7 @@ internal sealed class InteropFactAttribute : FactAttribute
         var missing = client switch
         {
             "grpc-go" => Missing("go", "/usr/bin/go") ?? Missing("protoc", "/usr/bin/protoc")
+                ?? Missing("libprotobuf-dev", "/usr/include/google/protobuf/descriptor.proto")
                 ?? Missing("Debian's grpc-go", "/usr/share/gocode/src/google.golang.org/grpc"),
             "grpc-js" => (OnPath("node") ? null : "node")
                 ?? Missing("grpc-js", Path.Combine(InteropTests.ClientDirectory("grpc-js"), "node_modules", "@grpc", "grpc-js")),
