@@ -1,0 +1,152 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics.X86;
+using Cscm.Memory.Collections.Trees;
+
+namespace Cscm.Memory.Collections;
+
+// Reading without locks: see CollectionGate.
+public unsafe partial class ScmBTree<TKey, TValue, TComparer>
+{
+    private const int MaxHeight = 24;
+
+    /// <summary>The value of a key; false when the key is not there.</summary>
+    public bool TryGetValue(in TKey key, out TValue value)
+    {
+        if (!_gate.IsMine(_core))
+        {
+            ulong hash = _comparer.Hash(key);
+            uint structure = _gate.StructureVersion;
+            byte* leaf = FindLeaf(key, hash);
+            if (leaf != null)
+            {
+                uint* stripe = _gate.Stripe(leaf - _start);
+                uint part = Volatile.Read(ref *stripe);
+                int slot = LeafLayout<TKey, TValue>.Find(leaf, LeafLayout<TKey, TValue>.Bitmap(leaf), key, hash, _comparer);
+                value = slot >= 0 ? LeafLayout<TKey, TValue>.Entry(leaf, slot)->Value : default;
+                if (_gate.IsUnchanged(structure, stripe, part))
+                {
+                    return slot >= 0;
+                }
+            }
+        }
+
+        return TryGetValueSlow(key, out value);
+    }
+
+    /// <summary>When something changed meanwhile, the tree is empty, or the thread has writes of its own.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private bool TryGetValueSlow(in TKey key, out TValue value)
+    {
+        _core.ThrowIfUnusable();
+        ulong hash = _comparer.Hash(key);
+        if (_gate.IsMine(_core))
+        {
+            byte* own = FindOwnLeaf(key);
+            int slot = own == null ? -1 : LeafLayout<TKey, TValue>.Find(own, LeafLayout<TKey, TValue>.Bitmap(own), key, hash, _comparer);
+            value = slot >= 0 ? LeafLayout<TKey, TValue>.Entry(own, slot)->Value : default;
+            return slot >= 0;
+        }
+
+        var spinner = default(SpinWait);
+        while (true)
+        {
+            uint structure = _gate.StructureVersion;
+            byte* leaf = FindLeaf(key, hash);
+            uint* stripe = _gate.Stripe(leaf - _start);
+            uint part = Volatile.Read(ref *stripe);
+            int slot = leaf == null ? -1 : LeafLayout<TKey, TValue>.Find(leaf, LeafLayout<TKey, TValue>.Bitmap(leaf), key, hash, _comparer);
+            value = slot >= 0 ? LeafLayout<TKey, TValue>.Entry(leaf, slot)->Value : default;
+            bool isDamaged = leaf == null && ((ScmBTreeHeader*)(_start + _header))->Root != 0;
+            if (_gate.IsUnchanged(structure, stripe, part))
+            {
+                if (isDamaged)
+                {
+                    _store.ThrowDamaged(-1);
+                }
+
+                return slot >= 0;
+            }
+
+            spinner.SpinOnce(sleep1Threshold: -1);
+        }
+    }
+
+    /// <summary>The leaf that the key belongs to, in home memory; null for an empty tree, and where a pointer leads out of the heap.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private byte* FindLeaf(in TKey key, ulong hash)
+    {
+        var header = (ScmBTreeHeader*)(_start + _header);
+        long offset = Volatile.Read(ref header->Root);
+        long height = header->Height;
+        if ((ulong)height > MaxHeight)
+        {
+            return null;
+        }
+
+        for (; height > 0; height--)
+        {
+            if (!_store.IsInside(offset, InnerLayout<TKey>.Bytes))
+            {
+                return null;
+            }
+
+            byte* node = _start + offset;
+            offset = InnerLayout<TKey>.Children(node)[InnerLayout<TKey>.Find(node, key, _comparer)];
+        }
+
+        if (!_store.IsInside(offset, LeafLayout<TKey, TValue>.Bytes))
+        {
+            return null;
+        }
+
+        byte* leaf = _start + offset;
+        if (Sse.IsSupported)
+        {
+            Sse.Prefetch0(leaf);
+            Sse.Prefetch0(leaf + LeafLayout<TKey, TValue>.EntryAt(LeafLayout<TKey, TValue>.PreferredSlot(hash)));
+        }
+
+        return leaf;
+    }
+
+    /// <summary>The leaf as this thread's transaction sees it; null for an empty tree.</summary>
+    private byte* FindOwnLeaf(in TKey key)
+    {
+        PathStep* path = stackalloc PathStep[MaxHeight];
+        long offset = FindPath(key, path, out _);
+        return offset == 0 ? null : _store.Read(offset, LeafLayout<TKey, TValue>.Bytes);
+    }
+
+    /// <summary>The inner nodes from the root down and which child is taken in each; the leaf, or 0. As the writing transaction sees it.</summary>
+    private long FindPath(in TKey key, PathStep* path, out int height)
+    {
+        long offset = _store.Header(ScmBTreeHeader.RootAt);
+        height = Height();
+        for (int level = 0; level < height; level++)
+        {
+            byte* node = _store.Read(offset, InnerLayout<TKey>.Bytes);
+            int index = InnerLayout<TKey>.Find(node, key, _comparer);
+            path[level] = new PathStep { Offset = offset, Index = index };
+            offset = InnerLayout<TKey>.Children(node)[index];
+        }
+
+        return offset;
+    }
+
+    private int Height()
+    {
+        long height = _store.Header(ScmBTreeHeader.HeightAt);
+        if ((ulong)height > MaxHeight)
+        {
+            throw _core.Corrupt(_header, $"the B+tree here claims {height} levels", "Restore the heap from a backup");
+        }
+
+        return (int)height;
+    }
+
+    private struct PathStep
+    {
+        public long Offset;
+        public int Index;
+    }
+}

@@ -1,0 +1,258 @@
+using Cscm.Memory.Collections.Trees;
+using Cscm.Memory.Transactions;
+
+namespace Cscm.Memory.Collections;
+
+// What happens above the entries: leaves and inner nodes are split when full and freed when empty (Johnson and Shasha, 1989: freeing
+// at empty costs little space under mixed loads and spares most of the work of merging).
+public unsafe partial class ScmBTree<TKey, TValue, TComparer>
+{
+    private void AddFirstLeaf(TransactionContext context, in LeafEntry<TKey, TValue> entry, ulong hash)
+    {
+        long offset = _store.Allocate(context, LeafLayout<TKey, TValue>.Bytes, out byte* leaf);
+        LeafLayout<TKey, TValue>.AddInPlace(leaf, entry, hash);
+        SetOnlyLeaf(context, offset);
+    }
+
+    private void SetOnlyLeaf(TransactionContext context, long offset)
+    {
+        _store.SetHeader(context, ScmBTreeHeader.RootAt, offset);
+        _store.SetHeader(context, ScmBTreeHeader.HeightAt, 0);
+        _store.SetHeader(context, ScmBTreeHeader.FirstLeafAt, offset);
+        _store.SetHeader(context, ScmBTreeHeader.LastLeafAt, offset);
+    }
+
+    /// <summary>Moves the upper half of a full leaf to a new one and adds the entry where it belongs.</summary>
+    private void SplitLeaf(TransactionContext context, PathStep* path, int height, long offset, in LeafEntry<TKey, TValue> entry, ulong hash)
+    {
+        int* order = stackalloc int[LeafLayout<TKey, TValue>.Capacity];
+        long rightOffset = _store.Allocate(context, LeafLayout<TKey, TValue>.Bytes, out byte* right);
+        byte* left = _store.Edit(offset, LeafLayout<TKey, TValue>.Bytes);
+        int count = SortSlots(left, order);
+        long next = LeafLayout<TKey, TValue>.Next(left);
+        uint bitmap = LeafLayout<TKey, TValue>.Bitmap(left);
+        TKey separator = entry.Key;
+        // Ascending keys: the last leaf stays full and the new one starts with the new key.
+        if (next != 0 || _comparer.Compare(entry.Key, LeafLayout<TKey, TValue>.Entry(left, order[count - 1])->Key) < 0)
+        {
+            int middle = count / 2;
+            separator = LeafLayout<TKey, TValue>.Entry(left, order[middle])->Key;
+            for (int i = middle; i < count; i++)
+            {
+                LeafEntry<TKey, TValue>* moved = LeafLayout<TKey, TValue>.Entry(left, order[i]);
+                LeafLayout<TKey, TValue>.AddInPlace(right, *moved, _comparer.Hash(moved->Key));
+                bitmap &= ~(1u << order[i]);
+            }
+        }
+
+        LinkBehind(context, offset, left, rightOffset, right, next, bitmap);
+        if (_comparer.Compare(entry.Key, separator) < 0)
+        {
+            AddToLeaf(context, offset, entry, hash);
+        }
+        else
+        {
+            LeafLayout<TKey, TValue>.AddInPlace(right, entry, hash);
+        }
+
+        AddChild(context, path, height - 1, separator, rightOffset);
+    }
+
+    /// <summary>Puts a new leaf behind another, whose bitmap is set in the same entry of the log.</summary>
+    private void LinkBehind(TransactionContext context, long offset, byte* left, long rightOffset, byte* right, long next, uint bitmap)
+    {
+        *(long*)(right + LeafLayout<TKey, TValue>.NextAt) = next;
+        *(long*)(right + LeafLayout<TKey, TValue>.PreviousAt) = offset;
+        *(ulong*)(left + LeafLayout<TKey, TValue>.BitmapAt) = bitmap;
+        *(long*)(left + LeafLayout<TKey, TValue>.NextAt) = rightOffset;
+        _store.Stage(context, offset, left, LeafLayout<TKey, TValue>.BitmapAt, 2 * sizeof(ulong));
+        SetPrevious(context, next, rightOffset);
+    }
+
+    /// <summary>The leaf before <paramref name="leaf"/> is now another; leaf 0 stands for the end of the tree.</summary>
+    private void SetPrevious(TransactionContext context, long leaf, long previous)
+    {
+        if (leaf == 0)
+        {
+            _store.SetHeader(context, ScmBTreeHeader.LastLeafAt, previous);
+        }
+        else
+        {
+            byte* node = _store.Edit(leaf, LeafLayout<TKey, TValue>.Bytes);
+            _store.StageWord(context, leaf, node, LeafLayout<TKey, TValue>.PreviousAt, (ulong)previous);
+        }
+    }
+
+    private void SetNext(TransactionContext context, long leaf, long next)
+    {
+        if (leaf == 0)
+        {
+            _store.SetHeader(context, ScmBTreeHeader.FirstLeafAt, next);
+        }
+        else
+        {
+            byte* node = _store.Edit(leaf, LeafLayout<TKey, TValue>.Bytes);
+            _store.StageWord(context, leaf, node, LeafLayout<TKey, TValue>.NextAt, (ulong)next);
+        }
+    }
+
+    /// <summary>Adds a child, and the key it begins with, behind the one that the path takes at this level and above as far as nodes are full.</summary>
+    private void AddChild(TransactionContext context, PathStep* path, int level, TKey key, long child)
+    {
+        for (; level >= 0; level--)
+        {
+            byte* node = _store.Edit(path[level].Offset, InnerLayout<TKey>.Bytes);
+            int count = InnerLayout<TKey>.Count(node);
+            if (count < InnerLayout<TKey>.Capacity)
+            {
+                InsertChild(context, path[level], node, count, key, child);
+                return;
+            }
+
+            SplitInner(context, path[level], node, ref key, ref child);
+        }
+
+        long rootOffset = _store.Allocate(context, InnerLayout<TKey>.Bytes, out byte* root);
+        *(ulong*)root = 1;
+        InnerLayout<TKey>.Keys(root)[0] = key;
+        InnerLayout<TKey>.Children(root)[0] = _store.Header(ScmBTreeHeader.RootAt);
+        InnerLayout<TKey>.Children(root)[1] = child;
+        _store.SetHeader(context, ScmBTreeHeader.RootAt, rootOffset);
+        _store.SetHeader(context, ScmBTreeHeader.HeightAt, _store.Header(ScmBTreeHeader.HeightAt) + 1);
+    }
+
+    private void InsertChild(TransactionContext context, PathStep step, byte* node, int count, TKey key, long child)
+    {
+        TKey* keys = InnerLayout<TKey>.Keys(node) + step.Index;
+        long* children = InnerLayout<TKey>.Children(node) + step.Index + 1;
+        int moved = count - step.Index;
+        new Span<TKey>(keys, moved).CopyTo(new Span<TKey>(keys + 1, moved));
+        new Span<long>(children, moved).CopyTo(new Span<long>(children + 1, moved));
+        *keys = key;
+        *children = child;
+        _store.Stage(context, step.Offset, node, (byte*)keys - node, (moved + 1) * sizeof(TKey));
+        _store.Stage(context, step.Offset, node, (byte*)children - node, (moved + 1) * sizeof(long));
+        _store.StageWord(context, step.Offset, node, InnerLayout<TKey>.CountAt, (ulong)(count + 1));
+    }
+
+    /// <summary>Splits a full inner node with the new child in it; what goes up replaces the key and the child.</summary>
+    private void SplitInner(TransactionContext context, PathStep step, byte* node, ref TKey key, ref long child)
+    {
+        int count = InnerLayout<TKey>.Capacity;
+        TKey* keys = stackalloc TKey[count + 1];
+        long* children = stackalloc long[count + 2];
+        new ReadOnlySpan<TKey>(InnerLayout<TKey>.Keys(node), step.Index).CopyTo(new Span<TKey>(keys, count + 1));
+        new ReadOnlySpan<TKey>(InnerLayout<TKey>.Keys(node) + step.Index, count - step.Index).CopyTo(new Span<TKey>(keys + step.Index + 1, count - step.Index));
+        new ReadOnlySpan<long>(InnerLayout<TKey>.Children(node), step.Index + 1).CopyTo(new Span<long>(children, count + 2));
+        new ReadOnlySpan<long>(InnerLayout<TKey>.Children(node) + step.Index + 1, count - step.Index).CopyTo(new Span<long>(children + step.Index + 2, count - step.Index));
+        keys[step.Index] = key;
+        children[step.Index + 1] = child;
+
+        // Ascending keys leave full nodes behind.
+        int leftCount = step.Index == count ? count - 1 : count / 2;
+        int rightCount = count - leftCount;
+        long rightOffset = _store.Allocate(context, InnerLayout<TKey>.Bytes, out byte* right);
+        *(ulong*)right = (ulong)rightCount;
+        new ReadOnlySpan<TKey>(keys + leftCount + 1, rightCount).CopyTo(new Span<TKey>(InnerLayout<TKey>.Keys(right), rightCount));
+        new ReadOnlySpan<long>(children + leftCount + 1, rightCount + 1).CopyTo(new Span<long>(InnerLayout<TKey>.Children(right), rightCount + 1));
+
+        new ReadOnlySpan<TKey>(keys, leftCount).CopyTo(new Span<TKey>(InnerLayout<TKey>.Keys(node), leftCount));
+        new ReadOnlySpan<long>(children, leftCount + 1).CopyTo(new Span<long>(InnerLayout<TKey>.Children(node), leftCount + 1));
+        if (step.Index < leftCount)
+        {
+            _store.Stage(context, step.Offset, node, InnerLayout<TKey>.KeysAt + (step.Index * sizeof(TKey)), (leftCount - step.Index) * sizeof(TKey));
+            _store.Stage(context, step.Offset, node, InnerLayout<TKey>.ChildrenAt + ((step.Index + 1) * sizeof(long)), (leftCount - step.Index) * sizeof(long));
+        }
+
+        _store.StageWord(context, step.Offset, node, InnerLayout<TKey>.CountAt, (ulong)leftCount);
+        key = keys[leftCount];
+        child = rightOffset;
+    }
+
+    /// <summary>Takes an empty leaf out of its list and its parents.</summary>
+    private void FreeLeaf(TransactionContext context, PathStep* path, int height, long offset)
+    {
+        byte* leaf = _store.Read(offset, LeafLayout<TKey, TValue>.Bytes);
+        long next = LeafLayout<TKey, TValue>.Next(leaf);
+        long previous = LeafLayout<TKey, TValue>.Previous(leaf);
+        SetNext(context, previous, next);
+        SetPrevious(context, next, previous);
+        _store.Free(context, offset);
+        for (int level = height - 1; level >= 0; level--)
+        {
+            if (InnerLayout<TKey>.Count(_store.Read(path[level].Offset, InnerLayout<TKey>.Bytes)) > 0)
+            {
+                RemoveChild(context, path[level]);
+                LowerRoot(context);
+                return;
+            }
+
+            // It was the only child.
+            _store.Free(context, path[level].Offset);
+        }
+
+        _store.SetHeader(context, ScmBTreeHeader.RootAt, 0);
+        _store.SetHeader(context, ScmBTreeHeader.HeightAt, 0);
+    }
+
+    private void RemoveChild(TransactionContext context, PathStep step)
+    {
+        byte* node = _store.Edit(step.Offset, InnerLayout<TKey>.Bytes);
+        int count = InnerLayout<TKey>.Count(node);
+        int keyIndex = Math.Max(0, step.Index - 1);
+        int movedKeys = count - keyIndex - 1;
+        int movedChildren = count - step.Index;
+        TKey* keys = InnerLayout<TKey>.Keys(node) + keyIndex;
+        long* children = InnerLayout<TKey>.Children(node) + step.Index;
+        new ReadOnlySpan<TKey>(keys + 1, movedKeys).CopyTo(new Span<TKey>(keys, movedKeys));
+        new ReadOnlySpan<long>(children + 1, movedChildren).CopyTo(new Span<long>(children, movedChildren));
+        if (movedKeys > 0)
+        {
+            _store.Stage(context, step.Offset, node, (byte*)keys - node, movedKeys * sizeof(TKey));
+        }
+
+        if (movedChildren > 0)
+        {
+            _store.Stage(context, step.Offset, node, (byte*)children - node, movedChildren * sizeof(long));
+        }
+
+        _store.StageWord(context, step.Offset, node, InnerLayout<TKey>.CountAt, (ulong)(count - 1));
+    }
+
+    /// <summary>A root with a single child is superfluous.</summary>
+    private void LowerRoot(TransactionContext context)
+    {
+        for (int height = Height(); height > 0; height--)
+        {
+            long root = _store.Header(ScmBTreeHeader.RootAt);
+            byte* node = _store.Read(root, InnerLayout<TKey>.Bytes);
+            if (InnerLayout<TKey>.Count(node) > 0)
+            {
+                return;
+            }
+
+            _store.SetHeader(context, ScmBTreeHeader.RootAt, InnerLayout<TKey>.Children(node)[0]);
+            _store.SetHeader(context, ScmBTreeHeader.HeightAt, height - 1);
+            _store.Free(context, root);
+        }
+    }
+
+    /// <summary>The numbers of the slots in use, by key.</summary>
+    private int SortSlots(byte* leaf, int* order)
+    {
+        int count = 0;
+        for (uint bits = LeafLayout<TKey, TValue>.Bitmap(leaf); bits != 0; bits &= bits - 1)
+        {
+            int slot = System.Numerics.BitOperations.TrailingZeroCount(bits);
+            int at = count++;
+            for (; at > 0 && _comparer.Compare(LeafLayout<TKey, TValue>.Entry(leaf, slot)->Key, LeafLayout<TKey, TValue>.Entry(leaf, order[at - 1])->Key) < 0; at--)
+            {
+                order[at] = order[at - 1];
+            }
+
+            order[at] = slot;
+        }
+
+        return count;
+    }
+}

@@ -1,0 +1,228 @@
+using System.Runtime.CompilerServices;
+using Cscm.Memory.Collections.Trees;
+using Cscm.Memory.Transactions;
+
+namespace Cscm.Memory.Collections;
+
+// Insertion and removal of entries. The usual case, alone in its transaction and inside one leaf, stages its words directly; everything else
+// goes through copies of the nodes, so that what follows in the transaction sees it.
+public unsafe partial class ScmBTree<TKey, TValue, TComparer>
+{
+    /// <summary>Removes a key and gives the value it had. False when it is not there.</summary>
+    public bool Remove(in TKey key, out TValue value)
+    {
+        TransactionContext context = _core.Context;
+        context.Begin();
+        bool isDone = false;
+        bool isRemoved;
+        try
+        {
+            _gate.Enter(context);
+            isRemoved = context.Depth == 1
+                ? RemoveAlone(context, key, out value)
+                : RemoveThroughCopies(context, key, out value);
+            isDone = true;
+        }
+        finally
+        {
+            if (!isDone)
+            {
+                Fail(context);
+            }
+        }
+
+        context.Commit();
+        return isRemoved;
+    }
+
+    private bool Put(in TKey key, in TValue value, bool replace)
+    {
+        TransactionContext context = _core.Context;
+        context.Begin();
+        bool isDone = false;
+        bool isAdded;
+        try
+        {
+            _gate.Enter(context);
+            isAdded = context.Depth == 1
+                ? PutAlone(context, key, value, replace)
+                : PutThroughCopies(context, key, value, replace);
+            isDone = true;
+        }
+        finally
+        {
+            if (!isDone)
+            {
+                Fail(context);
+            }
+        }
+
+        context.Commit();
+        return isAdded;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private bool PutAlone(TransactionContext context, in TKey key, in TValue value, bool replace)
+    {
+        ulong hash = _comparer.Hash(key);
+        byte* leaf = FindLeaf(key, hash);
+        if (leaf == null)
+        {
+            return PutThroughCopies(context, key, value, replace);
+        }
+
+        uint bitmap = LeafLayout<TKey, TValue>.Bitmap(leaf);
+        int slot = LeafLayout<TKey, TValue>.Find(leaf, bitmap, key, hash, _comparer);
+        long offset = leaf - _start;
+        if (slot >= 0)
+        {
+            if (replace)
+            {
+                TValue copy = value;
+                _gate.ChangePart(offset);
+                context.Write((byte*)&LeafLayout<TKey, TValue>.Entry(leaf, slot)->Value - _start, (byte*)&copy, sizeof(TValue));
+            }
+
+            return false;
+        }
+
+        if (bitmap == LeafLayout<TKey, TValue>.Full)
+        {
+            return PutThroughCopies(context, key, value, replace);
+        }
+
+        _gate.ChangePart(offset);
+        slot = LeafLayout<TKey, TValue>.FreeSlot(bitmap, hash);
+        var entry = new LeafEntry<TKey, TValue> { Key = key, Value = value };
+        context.Write(offset + LeafLayout<TKey, TValue>.EntryAt(slot), (byte*)&entry, sizeof(LeafEntry<TKey, TValue>));
+        long word = LeafLayout<TKey, TValue>.FingerprintsAt + (slot & ~7);
+        ulong prints = *(ulong*)(leaf + word);
+        ((byte*)&prints)[slot & 7] = LeafLayout<TKey, TValue>.Fingerprint(hash);
+        context.Write(offset + word, prints);
+        context.Write(offset, bitmap | (1u << slot));
+        context.Write(_header + ScmBTreeHeader.CountAt, (ulong)(((ScmBTreeHeader*)(_start + _header))->Count + 1));
+        return true;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private bool RemoveAlone(TransactionContext context, in TKey key, out TValue value)
+    {
+        ulong hash = _comparer.Hash(key);
+        byte* leaf = FindLeaf(key, hash);
+        if (leaf == null)
+        {
+            return RemoveThroughCopies(context, key, out value);
+        }
+
+        uint bitmap = LeafLayout<TKey, TValue>.Bitmap(leaf);
+        int slot = LeafLayout<TKey, TValue>.Find(leaf, bitmap, key, hash, _comparer);
+        if (slot < 0)
+        {
+            value = default;
+            return false;
+        }
+
+        uint rest = bitmap & ~(1u << slot);
+        if (rest == 0)
+        {
+            return RemoveThroughCopies(context, key, out value);
+        }
+
+        value = LeafLayout<TKey, TValue>.Entry(leaf, slot)->Value;
+        long offset = leaf - _start;
+        _gate.ChangePart(offset);
+        context.Write(offset, rest);
+        context.Write(_header + ScmBTreeHeader.CountAt, (ulong)(((ScmBTreeHeader*)(_start + _header))->Count - 1));
+        return true;
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private bool PutThroughCopies(TransactionContext context, in TKey key, in TValue value, bool replace)
+    {
+        _gate.ChangeStructure();
+        ulong hash = _comparer.Hash(key);
+        var entry = new LeafEntry<TKey, TValue> { Key = key, Value = value };
+        PathStep* path = stackalloc PathStep[MaxHeight];
+        long offset = FindPath(key, path, out int height);
+        if (offset == 0)
+        {
+            AddFirstLeaf(context, entry, hash);
+        }
+        else
+        {
+            byte* leaf = _store.Read(offset, LeafLayout<TKey, TValue>.Bytes);
+            uint bitmap = LeafLayout<TKey, TValue>.Bitmap(leaf);
+            int slot = LeafLayout<TKey, TValue>.Find(leaf, bitmap, key, hash, _comparer);
+            if (slot >= 0)
+            {
+                if (replace)
+                {
+                    leaf = _store.Edit(offset, LeafLayout<TKey, TValue>.Bytes);
+                    TValue* home = &LeafLayout<TKey, TValue>.Entry(leaf, slot)->Value;
+                    *home = value;
+                    _store.Stage(context, offset, leaf, (byte*)home - leaf, sizeof(TValue));
+                }
+
+                return false;
+            }
+
+            if (bitmap == LeafLayout<TKey, TValue>.Full)
+            {
+                SplitLeaf(context, path, height, offset, entry, hash);
+            }
+            else
+            {
+                AddToLeaf(context, offset, entry, hash);
+            }
+        }
+
+        _store.SetHeader(context, ScmBTreeHeader.CountAt, _store.Header(ScmBTreeHeader.CountAt) + 1);
+        return true;
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private bool RemoveThroughCopies(TransactionContext context, in TKey key, out TValue value)
+    {
+        _gate.ChangeStructure();
+        value = default;
+        PathStep* path = stackalloc PathStep[MaxHeight];
+        long offset = FindPath(key, path, out int height);
+        if (offset == 0)
+        {
+            return false;
+        }
+
+        byte* leaf = _store.Read(offset, LeafLayout<TKey, TValue>.Bytes);
+        uint bitmap = LeafLayout<TKey, TValue>.Bitmap(leaf);
+        int slot = LeafLayout<TKey, TValue>.Find(leaf, bitmap, key, _comparer.Hash(key), _comparer);
+        if (slot < 0)
+        {
+            return false;
+        }
+
+        value = LeafLayout<TKey, TValue>.Entry(leaf, slot)->Value;
+        uint rest = bitmap & ~(1u << slot);
+        if (rest != 0)
+        {
+            _store.StageWord(context, offset, _store.Edit(offset, LeafLayout<TKey, TValue>.Bytes), LeafLayout<TKey, TValue>.BitmapAt, rest);
+        }
+        else
+        {
+            FreeLeaf(context, path, height, offset);
+        }
+
+        _store.SetHeader(context, ScmBTreeHeader.CountAt, _store.Header(ScmBTreeHeader.CountAt) - 1);
+        return true;
+    }
+
+    private void AddToLeaf(TransactionContext context, long offset, in LeafEntry<TKey, TValue> entry, ulong hash)
+    {
+        byte* leaf = _store.Edit(offset, LeafLayout<TKey, TValue>.Bytes);
+        uint bitmap = LeafLayout<TKey, TValue>.Bitmap(leaf);
+        int slot = LeafLayout<TKey, TValue>.FreeSlot(bitmap, hash);
+        LeafLayout<TKey, TValue>.AddInPlace(leaf, entry, hash);
+        _store.Stage(context, offset, leaf, LeafLayout<TKey, TValue>.EntryAt(slot), sizeof(LeafEntry<TKey, TValue>));
+        _store.Stage(context, offset, leaf, LeafLayout<TKey, TValue>.FingerprintsAt + (slot & ~7), sizeof(ulong));
+        _store.Stage(context, offset, leaf, LeafLayout<TKey, TValue>.BitmapAt, sizeof(ulong));
+    }
+}

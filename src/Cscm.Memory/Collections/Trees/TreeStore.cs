@@ -1,0 +1,87 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Runtime.CompilerServices;
+using Cscm.Memory.Allocation;
+using Cscm.Memory.Transactions;
+
+namespace Cscm.Memory.Collections.Trees;
+
+/// <summary>The nodes of one tree as its writing transaction sees them, and the edits it stages. Used under the write lock.</summary>
+internal sealed unsafe class TreeStore(HeapCore core, long header, CollectionGate gate)
+{
+    private readonly NodeCopies _copies = gate.Copies;
+    private readonly byte* _start = core.Start;
+
+    /// <summary>The node, own changes included. To be read only.</summary>
+    public byte* Read(long offset, int lengthBytes)
+    {
+        if (!_copies.IsEmpty && _copies.TryGet(offset, out byte* copy))
+        {
+            return copy;
+        }
+
+        if (!IsInside(offset, lengthBytes))
+        {
+            ThrowDamaged(offset);
+        }
+
+        return _start + offset;
+    }
+
+    /// <summary>The node for editing; follow each edit by <see cref="Stage"/>.</summary>
+    public byte* Edit(long offset, int lengthBytes) =>
+        _copies.TryGet(offset, out byte* copy) ? copy : _copies.Add(offset, Read(offset, lengthBytes), lengthBytes);
+
+    /// <summary>Logs a part of a node that was edited. A node that the transaction allocated needs none.</summary>
+    public void Stage(TransactionContext context, long offset, byte* node, long at, long lengthBytes)
+    {
+        if (node != _start + offset)
+        {
+            context.Write(offset + at, node + at, lengthBytes);
+        }
+    }
+
+    public void StageWord(TransactionContext context, long offset, byte* node, long at, ulong value)
+    {
+        *(ulong*)(node + at) = value;
+        Stage(context, offset, node, at, sizeof(ulong));
+    }
+
+    /// <summary>A word of the tree's header, own changes included.</summary>
+    public long Header(int at) => *(long*)(Read(header, ScmBTreeHeader.Size) + at);
+
+    public void SetHeader(TransactionContext context, int at, long value) =>
+        StageWord(context, header, Edit(header, ScmBTreeHeader.Size), at, (ulong)value);
+
+    /// <summary>A new node, its first line zero, edited in place.</summary>
+    public long Allocate(TransactionContext context, int lengthBytes, out byte* node)
+    {
+        long offset = context.Allocate(lengthBytes, 64, zeroed: false).Offset;
+        node = _start + offset;
+        new Span<byte>(node, 64).Clear();
+        _copies.AddNew(offset, node);
+        return offset;
+    }
+
+    public void Free(TransactionContext context, long offset)
+    {
+        if (!core.Allocator.TryFind(offset, out Block block))
+        {
+            ThrowDamaged(offset);
+        }
+
+        context.Free(block);
+        _copies.Remove(offset);
+    }
+
+    /// <summary>Whether a node may be read here: also what a reader asks before it follows a pointer from a node that may be torn.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public bool IsInside(long offset, int lengthBytes)
+    {
+        Media.HeapGeometry geometry = core.Geometry;
+        return (ulong)(offset - geometry.DataOffset) <= (ulong)(geometry.SizeBytes - geometry.DataOffset - lengthBytes) & (offset & 7) == 0;
+    }
+
+    [DoesNotReturn]
+    public void ThrowDamaged(long offset) =>
+        throw core.Corrupt(header, $"the B+tree here points to 0x{offset:x}, where no node can be", "Restore the heap from a backup");
+}
