@@ -82,6 +82,7 @@ internal sealed class CrashRunner(string root, string name)
         string label = Path.GetFileName(directory);
         try
         {
+            Invariants.Require(bench, directory);
             if (repeats)
             {
                 await _scenario.Operate(bench);

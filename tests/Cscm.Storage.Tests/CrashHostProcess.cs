@@ -23,25 +23,33 @@ internal static class CrashHostProcess
 {
     private static readonly string s_program = Path.Combine(AppContext.BaseDirectory, "Cscm.Storage.CrashHost.dll");
 
-    public static async Task<CrashRun> RunAsync(params string[] arguments)
+    public static Task<CrashRun> RunAsync(params string[] arguments) => RunToEndAsync(Start(arguments));
+
+    /// <summary>Runs it as root of a user and mount namespace of its own, with no privilege outside.</summary>
+    public static Task<CrashRun> RunInNamespaceAsync(params string[] arguments)
+        => RunToEndAsync(Start(["unshare", "--user", "--map-root-user", "--mount"], arguments));
+
+    public static Process Start(params string[] arguments) => Start([], arguments);
+
+    private static async Task<CrashRun> RunToEndAsync(Process started)
     {
-        using Process process = Start(arguments);
+        using Process process = started;
         Task<string> errors = process.StandardError.ReadToEndAsync();
         string output = await process.StandardOutput.ReadToEndAsync();
         await process.WaitForExitAsync();
         return new CrashRun(process.ExitCode, output + await errors);
     }
 
-    public static Process Start(params string[] arguments)
+    private static Process Start(string[] wrapper, string[] arguments)
     {
-        var start = new ProcessStartInfo(Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet")
+        string[] command = [.. wrapper, Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet", s_program, .. arguments];
+        var start = new ProcessStartInfo(command[0])
         {
             UseShellExecute = false,
             RedirectStandardOutput = true,
             RedirectStandardError = true,
         };
-        start.ArgumentList.Add(s_program);
-        foreach (string argument in arguments)
+        foreach (string argument in command[1..])
             start.ArgumentList.Add(argument);
         // Short-lived: no time to spend on optimising.
         start.Environment["DOTNET_TieredPGO"] = "0";
