@@ -18,6 +18,9 @@ internal sealed record DemoOptions
     /// <summary>Why things are missing, for the steps that are left out because of it: true in a user namespace.</summary>
     public bool IsOrdinaryUser { get; init; }
 
+    /// <summary>The parent of the containers' control groups; null for none, which is all that an ordinary user may.</summary>
+    public string? Cgroup { get; init; }
+
     /// <summary>Small arrays and volumes: everything is shown, nothing is measured well.</summary>
     public bool IsQuick { get; init; }
 

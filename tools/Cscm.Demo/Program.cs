@@ -8,9 +8,10 @@ var programDirectory = new Option<string>("--program") { Description = "The publ
 var workDirectory = new Option<string>("--work") { Description = "An empty directory for all that the demo makes", Required = true };
 var runtime = new Option<string?>("--runtime") { Description = "runc, crun or unshare (default: the first that works)" };
 var ordinaryUser = new Option<bool>("--ordinary-user") { Description = "Root in a user namespace only: leave out what needs more" };
+var cgroup = new Option<string?>("--cgroup") { Description = "The name of a control group for the containers'; its maker removes it (default: none)" };
 var quick = new Option<bool>("--quick") { Description = "Small volumes and arrays: shows all, measures little" };
 var report = new Option<string?>("--report") { Description = "Also write what was seen to this file, as JSON" };
-var command = new RootCommand("The program of ./demo, which prepares everything for it") { programDirectory, workDirectory, runtime, ordinaryUser, quick, report };
+var command = new RootCommand("The program of ./demo, which prepares everything for it") { programDirectory, workDirectory, runtime, ordinaryUser, cgroup, quick, report };
 command.SetAction(async parsed =>
 {
     var options = new DemoOptions
@@ -19,6 +20,7 @@ command.SetAction(async parsed =>
         WorkDirectory = Path.GetFullPath(parsed.GetRequiredValue(workDirectory)),
         Runtime = parsed.GetValue(runtime),
         IsOrdinaryUser = parsed.GetValue(ordinaryUser),
+        Cgroup = parsed.GetValue(cgroup),
         IsQuick = parsed.GetValue(quick),
         ReportFile = parsed.GetValue(report) is { } file ? Path.GetFullPath(file) : null,
     };

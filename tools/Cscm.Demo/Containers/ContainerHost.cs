@@ -17,19 +17,19 @@ internal sealed class ContainerHost
     private static readonly RuntimeKind[] s_kinds = [RuntimeKind.Runc, RuntimeKind.Crun, RuntimeKind.Unshare];
     private static readonly string[] s_toolsOfUnshare = ["/usr/bin/setpriv"];
 
-    private ContainerHost(string directory, RuntimeKind kind, bool isOrdinaryUser)
+    private readonly string? _cgroup;
+
+    private ContainerHost(string directory, RuntimeKind kind, string? cgroup)
     {
         WorkDirectory = directory;
         Kind = kind;
-        IsOrdinaryUser = isOrdinaryUser;
+        _cgroup = cgroup;
     }
 
     /// <summary>For images and containers.</summary>
     public string WorkDirectory { get; }
 
     public RuntimeKind Kind { get; }
-
-    public bool IsOrdinaryUser { get; }
 
     public string ImageDirectory => Path.Combine(WorkDirectory, "image");
 
@@ -43,13 +43,11 @@ internal sealed class ContainerHost
             yield return "--root";
             yield return Path.Combine(WorkDirectory, "runtime");
             if (Kind == RuntimeKind.Crun)
-                yield return IsOrdinaryUser ? "--cgroup-manager=disabled" : "--cgroup-manager=cgroupfs";
+                yield return _cgroup is null ? "--cgroup-manager=disabled" : "--cgroup-manager=cgroupfs";
         }
     }
 
-    /// <summary>A parent that names the demo's directory, so that whoever cleans up finds it.</summary>
-    public string? CgroupOf(string container)
-        => IsOrdinaryUser ? null : $"/{Path.GetFileName(Path.GetDirectoryName(WorkDirectory))}/{container}";
+    public string? CgroupOf(string container) => _cgroup is null ? null : $"/{_cgroup}/{container}";
 
     /// <summary>Makes the image and finds the first runtime that runs <c>cscm --version</c> in a container of it.</summary>
     /// <param name="directory">For images and containers; is made.</param>
@@ -68,7 +66,7 @@ internal sealed class ContainerHost
         var refusals = new List<string>();
         foreach (RuntimeKind kind in kinds)
         {
-            var host = new ContainerHost(directory, kind, options.IsOrdinaryUser);
+            var host = new ContainerHost(directory, kind, options.Cgroup);
             if (await host.FindFaultAsync() is not { } fault)
                 return (host, refusals);
             refusals.Add($"{host.RuntimeName}: {fault}");
