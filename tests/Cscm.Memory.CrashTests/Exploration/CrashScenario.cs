@@ -21,6 +21,25 @@ internal abstract class CrashScenario
 
     public virtual int TrackCount => 1;
 
+    /// <summary>The medium before the examined run: by default a heap that <see cref="SetUp"/> has prepared.</summary>
+    public virtual byte[] Prepare(string path, ScmHeapOptions options)
+    {
+        using (ScmHeap heap = ScmHeap.Create(path, HeapBytes, options))
+        {
+            SetUp(heap);
+        }
+        return File.ReadAllBytes(path);
+    }
+
+    /// <summary>Opens the heap for the examined run.</summary>
+    public virtual ScmHeap Open(string path, ScmHeapOptions options) => ScmHeap.Open(path, options);
+
+    /// <summary>What is seen before the run when no heap is there to look at; null: look.</summary>
+    public virtual ulong? AtStart => null;
+
+    /// <summary>What track 0 shows when there is no heap to open; null if that may not be.</summary>
+    public virtual ulong? WithoutHeap(ScmException failure) => null;
+
     /// <summary>Brings the heap to where the examination starts. Not examined itself.</summary>
     public abstract void SetUp(ScmHeap heap);
 

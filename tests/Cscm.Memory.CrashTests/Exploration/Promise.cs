@@ -27,6 +27,10 @@ internal sealed class Promise(RecordedRun run)
         _settledTrack = -1;
     }
 
+    /// <summary>Whether there may be no heap yet.</summary>
+    public bool AllowsNoHeap(ScmException failure)
+        => run.Scenario.WithoutHeap(failure) is ulong seen && seen == run.Fingerprints[0][_acknowledged[0]];
+
     /// <summary>Why the heap breaks the promise; null if it keeps it.</summary>
     public string? FindBreach(ScmHeap heap)
     {

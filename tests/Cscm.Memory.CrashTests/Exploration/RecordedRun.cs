@@ -16,17 +16,13 @@ internal sealed record RecordedRun(CrashScenario Scenario, byte[] Start, IReadOn
         try
         {
             ScmHeapOptions options = scenario.Options with { Domain = scenario.Domain, BackgroundCheckpoints = false, Preallocate = false };
-            using (ScmHeap heap = ScmHeap.Create(path, scenario.HeapBytes, options))
-            {
-                scenario.SetUp(heap);
-            }
-            byte[] start = File.ReadAllBytes(path);
+            byte[] start = scenario.Prepare(path, options);
             var recorder = new TraceRecorder(dropped);
             List<ulong>[] fingerprints = [.. Enumerable.Range(0, scenario.TrackCount).Select(_ => new List<ulong>())];
-            using (ScmHeap heap = ScmHeap.Open(path, options with { Recorder = recorder }))
+            using (ScmHeap heap = scenario.Open(path, options with { Recorder = recorder }))
             {
                 for (int track = 0; track < scenario.TrackCount; track++)
-                    fingerprints[track].Add(scenario.Observe(heap, track));
+                    fingerprints[track].Add(scenario.AtStart ?? scenario.Observe(heap, track));
                 scenario.Run(heap, recorder, track =>
                 {
                     recorder.Acknowledge(track);

@@ -63,6 +63,10 @@ internal sealed unsafe class RecoveryBed : IDisposable
             using ScmHeap heap = ScmHeap.Open(_path, _options);
             return promise.FindBreach(heap);
         }
+        catch (ScmException failure) when (promise.AllowsNoHeap(failure))
+        {
+            return null;
+        }
         catch (Exception exception)
         {
             return $"{exception.GetType().Name}: {exception.Message}";

@@ -7,6 +7,7 @@ internal static class ScenarioTable
 {
     public static IReadOnlyList<CrashScenario> All { get; } =
     [
+        new CreationScenario(),
         new FieldsScenario(),
         new CpuCacheFieldsScenario(),
         new PageCacheFieldsScenario(),
@@ -14,4 +15,7 @@ internal static class ScenarioTable
         new TwoLanesScenario(),
         new InterleavedCommitsScenario(),
     ];
+
+    /// <summary>Cheap ones first: a mutation is caught by the first that notices.</summary>
+    public static IEnumerable<CrashScenario> ForMutations => All.OrderBy(scenario => scenario.StepCount);
 }
