@@ -19,6 +19,7 @@ internal sealed class HttpCall<TRequest, TResponse> : IAsyncStreamReader<TRespon
     private readonly TaskCompletionSource<Metadata> _headers = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Lock _endLock = new();
     private Task<MessageReader> _started = null!;
+    private HttpRequestMessage? _request;
     private HttpResponseMessage? _response;
     private PipeReader? _body;
     private StreamingContent<TRequest>? _requests;
@@ -113,7 +114,8 @@ internal sealed class HttpCall<TRequest, TResponse> : IAsyncStreamReader<TRespon
     {
         try
         {
-            using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(_channel.Address, _method.FullName))
+            // Disposed of at the end: a streaming request is still being sent when the response begins.
+            var request = _request = new HttpRequestMessage(HttpMethod.Post, new Uri(_channel.Address, _method.FullName))
             {
                 Version = HttpVersion.Version20,
                 VersionPolicy = HttpVersionPolicy.RequestVersionExact,
@@ -230,6 +232,7 @@ internal sealed class HttpCall<TRequest, TResponse> : IAsyncStreamReader<TRespon
         _deadlineTimer?.Dispose();
         _requests?.End();
         _response?.Dispose();
+        _request?.Dispose();
         _cancellation.Dispose();
     }
 }
