@@ -6,6 +6,7 @@ using Cscm.Bench.Memory.Stream;
 const string Usage = """
     usage: cscm-bench-memory BENCHMARK [--OPTION VALUE]...
       stream    [--path DIRECTORY] [--elements N] [--rounds N]
+      btree     [--path DIRECTORY] [--keys N] [--batch N] [--runs N]
       tx        [--path DIRECTORY] [--area-mib N] [--rounds N]
       alloc     [--path DIRECTORY] [--objects N] [--rounds N]
       recovery  [--path DIRECTORY] [--heap-gib N] [--rounds N]
@@ -22,6 +23,9 @@ try
     {
         case "stream":
             StreamBench.Run(options);
+            break;
+        case "btree":
+            BTreeBench.Run(options);
             break;
         case "tx":
             TxBench.Run(options);

@@ -44,7 +44,7 @@ public static class TxBench
         ];
 
         Console.WriteLine(
-            $"Transactions at random places of {areaMib} MiB in {directory}, one thread, {rounds} rounds; median ns per transaction");
+            $"Transactions at random places of {areaMib} MiB in {directory}, one thread, {rounds} rounds; median ns per transaction\n{file.Describe()}");
         var table = new Table("write", "ours ns", "fences", "log lines", "managed B", "libpmemobj ns", "times faster");
         var ours = new Dictionary<string, double>();
         var speedup = new Dictionary<string, double>();
