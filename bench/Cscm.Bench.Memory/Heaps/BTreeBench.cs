@@ -24,10 +24,10 @@ public static class BTreeBench
         if (keys % batch != 0)
             throw new BenchException($"--keys {keys} must be a multiple of --batch {batch}");
 
-        long heapBytes = (256L << 20) + (128L * keys);
+        long heapBytes = (512L << 20) + (128L * keys);
         string poolMib = ((256L << 20) + (256L * keys) >> 20).ToString();
         var times = new Dictionary<string, List<double>[]>();
-        var cost = new Dictionary<string, Cost>();
+        var costs = new Dictionary<string, List<Cost>>();
         string description = "";
         for (int run = 0; run < runs; run++)
         {
@@ -41,14 +41,13 @@ public static class BTreeBench
             var inMemory = new KeyedTree(volatileFile.Heap, "tree");
             foreach (string phase in KeyedTree.Phases)
             {
-                CostMeter meter = CostMeter.Start(durableFile.Heap);
+                List<Cost> counted = costs.TryGetValue(phase, out List<Cost>? before) ? before : costs[phase] = [];
                 double[][] ns = Rounds.Run(
                     0,
                     keys / batch,
-                    () => Batch.Time(batch, n => durable.Run(phase, n)),
+                    () => CountAndTime(durableFile.Heap, batch, counted, n => durable.Run(phase, n)),
                     () => Batch.Time(batch, n => inMemory.Run(phase, n)),
                     () => pmdk.Ask($"{phase} {batch}").NanosecondsPerOperation);
-                cost[phase] = meter.Stop(keys);
                 List<double>[] all = times.TryGetValue(phase, out List<double>[]? known) ? known : times[phase] = [[], [], []];
                 for (int i = 0; i < ns.Length; i++)
                     all[i].AddRange(ns[i]);
@@ -57,7 +56,7 @@ public static class BTreeBench
             }
         }
 
-        Print(directory, peers, keys, runs, description, times, cost);
+        Print(directory, peers, keys, runs, description, times, costs);
     }
 
     private static void Print(
@@ -67,7 +66,7 @@ public static class BTreeBench
         int runs,
         string description,
         Dictionary<string, List<double>[]> times,
-        Dictionary<string, Cost> cost)
+        Dictionary<string, List<Cost>> costs)
     {
         Console.WriteLine($"B+tree of {keys} random keys in {directory}, one thread, {runs} runs; medians of the batches\n{description}");
         using Peer counted = PmdkPeer.Start(peers, "pmdk-btree-counted", directory, "--keys", keys.ToString(), "--seed", Seed.ToString());
@@ -80,10 +79,10 @@ public static class BTreeBench
             table.Add(
                 phase,
                 (1e6 / Rounds.Median(ns[0])).ToString("0"),
-                cost[phase].Fences.ToString("0.00"),
-                cost[phase].LogLines.ToString("0.00"),
-                cost[phase].NewLines.ToString("0.00"),
-                cost[phase].ManagedBytes.ToString("0.00"),
+                costs[phase].Average(c => c.Fences).ToString("0.00"),
+                costs[phase].Average(c => c.LogLines).ToString("0.00"),
+                costs[phase].Average(c => c.NewLines).ToString("0.00"),
+                costs[phase].Average(c => c.ManagedBytes).ToString("0.00"),
                 (1e6 / Rounds.Median(ns[2])).ToString("0"),
                 (reply["fences"] / keys).ToString("0.00"),
                 (reply["lines"] / keys).ToString("0.00"),
@@ -97,9 +96,16 @@ public static class BTreeBench
         foreach (string phase in (string[])["insert", "remove", "lookup"])
             figures.Add($"{phase}_vs_pmdk", Rounds.Speedup(times[phase][0], times[phase][2]));
         figures.Add("insert_vs_volatile", Rounds.Speedup(times["insert"][0], times["insert"][1]));
-        figures.Add("fences_per_insert", cost["insert"].Fences);
-        figures.Add("lines_per_insert", cost["insert"].LogLines);
+        figures.Add("fences_per_insert", costs["insert"].Average(c => c.Fences));
+        figures.Add("lines_per_insert", costs["insert"].Average(c => c.LogLines));
         figures.Print();
+    }
+
+    private static double CountAndTime(ScmHeap heap, int operations, List<Cost> counted, Action<int> run)
+    {
+        double ns = 0;
+        counted.Add(Cost.Of(heap, operations, n => ns = Batch.Time(n, run)));
+        return ns;
     }
 
     /// <summary>For the JIT compiler: all phases, over and over, on a tree of their own.</summary>

@@ -23,7 +23,7 @@ public static class TxBench
         int rounds = options.Count("rounds", 30);
         options.RefuseUnknown();
 
-        using var file = new BenchHeap(directory, "tx", (256L + areaMib) << 20);
+        using var file = new BenchHeap(directory, "tx", (512L + areaMib) << 20);
         using Peer pmdk = PmdkPeer.Start(
             peers,
             "pmdk-tx",
