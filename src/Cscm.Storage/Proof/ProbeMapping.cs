@@ -1,0 +1,84 @@
+using System.Runtime.InteropServices;
+using Cscm.Storage.Linux;
+using Mono.Unix.Native;
+
+namespace Cscm.Storage.Proof;
+
+/// <summary>
+/// A shared, synchronous mapping (MAP_SYNC) of a probe file at an address aligned to 2 MiB, and the page faults that touching it costs.
+/// All pointers stay within the mapping, which lives until this is disposed.
+/// </summary>
+internal sealed unsafe partial class ProbeMapping : IDisposable
+{
+    public const long HugePageBytes = 2 << 20;
+    public const long PageBytes = 4096;
+
+    private const int ProtectionNone = 0, ProtectionReadWrite = 3;
+    private const int MapPrivateAnonymousNoReserve = 0x2 | 0x20 | 0x4000;
+    private const int MapSharedValidateSyncFixed = 0x3 | 0x80000 | 0x10;
+    private const int ThisThread = 1;
+    private const nint Failed = -1;
+
+    private readonly nint _reserved;
+    private readonly nint _reservedBytes;
+    private readonly byte* _start;
+    private readonly long _sizeBytes;
+
+    private ProbeMapping(nint reserved, nint reservedBytes, nint start, long sizeBytes)
+    {
+        _reserved = reserved;
+        _reservedBytes = reservedBytes;
+        _start = (byte*)start;
+        _sizeBytes = sizeBytes;
+    }
+
+    /// <summary>Maps the file; null if the file system or its device refuses MAP_SYNC.</summary>
+    public static ProbeMapping? TryMapSync(ProbeFile file, long sizeBytes)
+    {
+        nint reservedBytes = (nint)(sizeBytes + HugePageBytes);
+        nint reserved = Map(0, reservedBytes, ProtectionNone, MapPrivateAnonymousNoReserve, -1, 0);
+        if (reserved == Failed)
+            LinuxException.ThrowLast("reserve addresses for the probe file");
+        nint start = (nint)((reserved + HugePageBytes - 1) & ~(HugePageBytes - 1));
+        if (Map(start, (nint)sizeBytes, ProtectionReadWrite, MapSharedValidateSyncFixed, file.Descriptor, 0) != Failed)
+            return new ProbeMapping(reserved, reservedBytes, start, sizeBytes);
+        var error = new LinuxException(Marshal.GetLastPInvokeError(), "map the probe file");
+        _ = Unmap(reserved, reservedBytes);
+        return error.Errno is Errno.EOPNOTSUPP or Errno.EINVAL or Errno.ENODEV ? null : throw error;
+    }
+
+    /// <summary>Stores to every page once; returns how many page faults that took on this thread.</summary>
+    public long CountWriteFaults()
+    {
+        long before = MinorFaults();
+        for (long offset = 0; offset < _sizeBytes; offset += PageBytes)
+            Volatile.Write(ref _start[offset], 1);
+        return MinorFaults() - before;
+    }
+
+    public void Dispose() => _ = Unmap(_reserved, _reservedBytes);
+
+    private static long MinorFaults()
+    {
+        ResourceUsage usage;
+        if (GetResourceUsage(ThisThread, &usage) < 0)
+            LinuxException.ThrowLast("read the page-fault counter");
+        return usage.MinorFaults;
+    }
+
+    [LibraryImport("libc", EntryPoint = "mmap", SetLastError = true)]
+    private static partial nint Map(nint address, nint length, int protection, int flags, int fd, long offset);
+
+    [LibraryImport("libc", EntryPoint = "munmap", SetLastError = true)]
+    private static partial int Unmap(nint address, nint length);
+
+    [LibraryImport("libc", EntryPoint = "getrusage", SetLastError = true)]
+    private static partial int GetResourceUsage(int who, ResourceUsage* usage);
+
+    /// <summary><c>struct rusage</c>, getrusage(2), on 64-bit machines: the field that is read here.</summary>
+    [StructLayout(LayoutKind.Explicit, Size = 144)]
+    private struct ResourceUsage
+    {
+        [FieldOffset(64)] public long MinorFaults;
+    }
+}
