@@ -21,6 +21,7 @@ internal static unsafe class HeapFormat
         }
 
         medium.Clear(PersistSite.StoreFormat, start, MediaLayout.LogStart);
+        medium.Store(PersistSite.StoreFormat, start + MediaLayout.SuperblockA, MediaLayout.CreationMagic);
         medium.WriteBack(PersistSite.WriteBackFormat, start, MediaLayout.LogStart);
         ClearRegion(medium, region);
         var superblock = new Superblock
@@ -92,6 +93,11 @@ internal static unsafe class HeapFormat
 
         if (best == null)
         {
+            if (IsUnfinished(medium))
+            {
+                throw new ScmMismatchException(name, 0, "the creation of this heap was cut short", "Create it again: nothing had been promised yet");
+            }
+
             throw sawMagic
                 ? new ScmCorruptionException(name, 0, "both copies of the superblock are damaged", "Restore the heap from a backup")
                 : new ScmMismatchException(name, 0, "this is not a heap", "Give the path of a heap, or create one");
@@ -127,8 +133,13 @@ internal static unsafe class HeapFormat
         superblock.LogOffset > 0 && superblock.SizeBytes > 0 &&
         superblock.LaneBytes <= (superblock.SizeBytes - superblock.LogOffset) / superblock.LaneCount;
 
+    /// <summary>The marker of a creation is there, and neither superblock was finished.</summary>
+    public static bool IsUnfinished(MediumPort medium) =>
+        ((Superblock*)(medium.Start + MediaLayout.SuperblockA))->Magic == MediaLayout.CreationMagic &&
+        !IsValid(medium, (Superblock*)(medium.Start + MediaLayout.SuperblockB));
+
     public static bool HoldsHeap(MediumPort medium, long mappedBytes) =>
-        mappedBytes >= MediaLayout.MinHeapBytes &&
+        mappedBytes >= MediaLayout.MinHeapBytes && !IsUnfinished(medium) &&
         (((Superblock*)(medium.Start + MediaLayout.SuperblockA))->Magic == MediaLayout.Magic ||
          ((Superblock*)(medium.Start + MediaLayout.SuperblockB))->Magic == MediaLayout.Magic);
 

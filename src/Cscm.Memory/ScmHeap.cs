@@ -104,9 +104,24 @@ public sealed unsafe partial class ScmHeap : IDisposable
         }
     }
 
-    /// <summary>Opens the heap, or creates it with this size where there is none.</summary>
-    public static ScmHeap OpenOrCreate(string path, long sizeBytes, ScmHeapOptions? options = null) =>
-        File.Exists(FileOf(path)) && new FileInfo(FileOf(path)).Length > 0 ? Open(path, options) : Create(path, sizeBytes, options);
+    /// <summary>Opens the heap, or creates it with this size where there is none, or one whose creation was cut short.</summary>
+    public static ScmHeap OpenOrCreate(string path, long sizeBytes, ScmHeapOptions? options = null)
+    {
+        ulong first = FirstWord(FileOf(path));
+        if (first == 0)
+        {
+            return Create(path, sizeBytes, options);
+        }
+
+        try
+        {
+            return Open(path, options);
+        }
+        catch (ScmMismatchException) when (first == MediaLayout.CreationMagic)
+        {
+            return Create(path, sizeBytes, options);
+        }
+    }
 
     /// <summary>Begins a transaction on this thread, or joins the one it is in.</summary>
     public Transaction Begin()
@@ -211,6 +226,19 @@ public sealed unsafe partial class ScmHeap : IDisposable
 
     private static string FileOf(string path) =>
         Directory.Exists(path) ? System.IO.Path.Combine(path, DefaultFileName) : path;
+
+    /// <summary>Zero where there is no file, or nothing in it.</summary>
+    private static ulong FirstWord(string file)
+    {
+        ulong first = 0;
+        if (File.Exists(file))
+        {
+            using FileStream stream = File.Open(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
+            stream.ReadAtLeast(new Span<byte>(&first, sizeof(ulong)), sizeof(ulong), throwOnEndOfStream: false);
+        }
+
+        return first;
+    }
 
     private static (MediumPort Medium, string Reason) MediumOf(HeapMapping mapping, ScmHeapOptions options)
     {

@@ -32,8 +32,16 @@ public sealed class MutationTests(ITestOutputHelper output)
                 return;
             }
         }
+        if (DamageProbe.FindSilentDamage(site) is string damage)
+        {
+            output.WriteLine($"{site}: {damage}");
+            return;
+        }
         Assert.Fail($"{site} was left out and no scenario noticed");
     }
+
+    [Fact]
+    public void With_everything_in_place_no_damage_passes_in_silence() => Assert.Null(DamageProbe.FindSilentDamage(dropped: null));
 
     private static string? FindViolation(CrashScenario scenario, PersistSite site)
     {

@@ -4,6 +4,8 @@ namespace Cscm.Memory.Media;
 internal static class MediaLayout
 {
     public const ulong Magic = 0x0031_5041_4548_4353; // "SCHEAP1\0"
+    /// <summary>Stands in the first superblock while a heap is being created: what follows is not a damaged heap but an unfinished one.</summary>
+    public const ulong CreationMagic = 0x0030_5041_4548_4353; // "SCHEAP0\0"
     public const ushort MajorVersion = 1;
     public const ushort MinorVersion = 0;
 
