@@ -234,7 +234,7 @@ public sealed unsafe partial class ScmHeap : IDisposable
         if (File.Exists(file))
         {
             using FileStream stream = File.Open(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
-            stream.ReadAtLeast(new Span<byte>(&first, sizeof(ulong)), sizeof(ulong), throwOnEndOfStream: false);
+            _ = stream.ReadAtLeast(new Span<byte>(&first, sizeof(ulong)), sizeof(ulong), throwOnEndOfStream: false);
         }
 
         return first;
