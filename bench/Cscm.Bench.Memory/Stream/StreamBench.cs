@@ -1,11 +1,13 @@
+using Cscm.Bench.Memory.Heaps;
 using Cscm.Bench.Memory.Measuring;
 using Cscm.Bench.Memory.Peers;
+using Cscm.Memory;
 
 namespace Cscm.Bench.Memory.Stream;
 
 /// <summary>
-/// STREAM on memory mapped from a file, against the same kernels on anonymous memory (what does the mapping cost?) and against C on
-/// the same kind of mapping (what does the language cost?), one thread, sweep by sweep in turn.
+/// STREAM on memory of a heap, against the same kernels on anonymous memory (what does the mapping cost?) and against C on a file mapped
+/// from the same directory (what does the language cost?), one thread, sweep by sweep in turn.
 /// </summary>
 public static class StreamBench
 {
@@ -21,33 +23,34 @@ public static class StreamBench
 
         StreamVariant variant = StreamKernels.IsSupported(StreamVariant.NonTemporal) ? StreamVariant.NonTemporal : StreamVariant.Scalar;
         long sizeBytes = StreamArrays.SizeBytes(count);
-        using MappedMemory smallPages = MappedMemory.Anonymous(sizeBytes, hugePages: false);
-        using MappedMemory hugePages = MappedMemory.Anonymous(sizeBytes, hugePages: true);
-        using MappedMemory mapped = MappedMemory.OnFile(directory, sizeBytes);
+        using var smallPages = new AnonymousMemory(sizeBytes, hugePages: false);
+        using var hugePages = new AnonymousMemory(sizeBytes, hugePages: true);
+        using var file = new BenchHeap(directory, "stream", (64L << 20) + (2 * sizeBytes));
+        byte* ofHeap = Allocate(file.Heap, sizeBytes);
         var onSmallPages = new StreamArrays(smallPages.Pointer, count);
         var onHugePages = new StreamArrays(hugePages.Pointer, count);
-        var onMapped = new StreamArrays(mapped.Pointer, count);
-        bool huge = mapped.HasHugePages();
+        var onHeap = new StreamArrays(ofHeap, count);
+        bool huge = PageSize.IsHuge((nuint)ofHeap);
         using Peer c = Peer.Start(
             peers,
             "stream",
             "--file",
-            Path.Combine(directory, $"cscm-bench-stream-{Environment.ProcessId}"),
+            Path.Combine(directory, $"cscm-bench-stream-c-{Environment.ProcessId}"),
             "--elements",
             count.ToString());
 
         SweepTimes[][] times = Rounds.Run(
             5,
             rounds,
-            () => onMapped.Sweep(variant),
+            () => onHeap.Sweep(variant),
             () => onSmallPages.Sweep(variant),
             () => onHugePages.Sweep(variant),
             () => Ask(c, "nt"),
             () => Ask(c, "plain"),
-            () => onMapped.Sweep(StreamVariant.Scalar));
+            () => onHeap.Sweep(StreamVariant.Scalar));
         onSmallPages.Check();
         onHugePages.Check();
-        onMapped.Check();
+        onHeap.Check();
         if (!(c.Ask("check")["error_max"] < 1e-12))
             throw new BenchException("STREAM in C computed something else");
 
@@ -57,12 +60,12 @@ public static class StreamBench
         var table = new Table("", "COPY", "SCALE", "ADD", "TRIAD");
         string[] names =
         [
-            $"C#, {variant}, file",
+            $"C#, {variant}, heap",
             $"C#, {variant}, anonymous, 4 KiB pages",
-            $"C#, {variant}, anonymous, {(hugePages.HasHugePages() ? "2 MiB pages" : "2 MiB pages refused")}",
+            $"C#, {variant}, anonymous, {(PageSize.IsHuge((nuint)hugePages.Pointer) ? "2 MiB pages" : "2 MiB pages refused")}",
             "C, non-temporal, file",
             "C, gcc -O3, file",
-            "C#, Scalar, file",
+            "C#, Scalar, heap",
         ];
         for (int i = 0; i < names.Length; i++)
         {
@@ -76,7 +79,7 @@ public static class StreamBench
 
         table.Print();
 
-        // The whole sweep counts: what is slow in one kernel only shall show. The anonymous memory is the one with the file's page size
+        // The whole sweep counts: what is slow in one kernel only shall show. The anonymous memory is the one with the heap's page size
         // (huge pages are the file system's to give); C has, for each kernel, the faster of its variants.
         IEnumerable<double> ours = times[0].Select(t => t.Total);
         var figures = new Figures();
@@ -91,6 +94,16 @@ public static class StreamBench
         Func<SweepTimes, double>[] kernels = [t => t.Copy, t => t.Scale, t => t.Add, t => t.Triad];
         SweepTimes[][] best = [.. kernels.Select(kernel => Rounds.Median(x.Select(kernel)) < Rounds.Median(y.Select(kernel)) ? x : y)];
         return Enumerable.Range(0, x.Length).Select(round => kernels.Zip(best, (kernel, times) => kernel(times[round])).Sum());
+    }
+
+    private static unsafe byte* Allocate(ScmHeap heap, long sizeBytes)
+    {
+        using Transaction tx = heap.Begin();
+        PtrSpan<byte> block = tx.AllocSpan<byte>(sizeBytes, zeroed: false, alignment: 4096);
+        tx.Commit();
+        // The heap's memory is unmanaged and stays where it is until the heap is closed.
+        fixed (byte* start = heap.GetUnlogged(block))
+            return start;
     }
 
     private static SweepTimes Ask(Peer peer, string variant)
