@@ -81,6 +81,7 @@ public static class AllocBench
         outside.Print();
         Console.WriteLine();
         inside.Print();
+        Console.WriteLine(file.DescribeCheckpoints());
         figures.Print();
     }
 

@@ -34,7 +34,6 @@ public static class BTreeBench
             using var durableFile = new BenchHeap(directory, "btree", heapBytes);
             using var volatileFile = new BenchHeap(directory, "btree-volatile", heapBytes, PersistenceDomain.Volatile);
             using Peer pmdk = PmdkPeer.Start(peers, "pmdk-btree", directory, "--keys", keys.ToString(), "--seed", Seed.ToString(), "--pool-mib", poolMib);
-            description = durableFile.Describe();
             WarmUp(durableFile.Heap);
             WarmUp(volatileFile.Heap);
             var durable = new KeyedTree(durableFile.Heap, "tree");
@@ -54,6 +53,8 @@ public static class BTreeBench
                 durable.CheckCount(phase, keys);
                 inMemory.CheckCount(phase, keys);
             }
+
+            description = $"{durableFile.Describe()}\n{durableFile.DescribeCheckpoints()} (last run)";
         }
 
         Print(directory, peers, keys, runs, description, times, costs);

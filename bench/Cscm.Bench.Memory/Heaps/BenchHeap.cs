@@ -24,6 +24,13 @@ public sealed class BenchHeap : IDisposable
             '\n',
             Heap.Describe().Split('\n').Where(line => line.StartsWith("persistence", StringComparison.Ordinal) || line.StartsWith("log", StringComparison.Ordinal)));
 
+    /// <summary>What happened behind the operations so far.</summary>
+    public string DescribeCheckpoints()
+    {
+        ScmHeapMetrics metrics = Heap.Metrics;
+        return $"checkpoints: {metrics.Checkpoints} in the background, {metrics.CheckpointFences} fences; longest wait for log space {metrics.WorstStall.TotalMilliseconds:0.000} ms";
+    }
+
     public void Dispose()
     {
         Heap.Dispose();

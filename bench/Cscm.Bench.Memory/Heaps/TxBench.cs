@@ -70,6 +70,7 @@ public static class TxBench
         }
 
         table.Print();
+        Console.WriteLine(file.DescribeCheckpoints());
         var figures = new Figures();
         (string Name, string Command)[] named = [("tx8", "range 8"), ("tx16x8", "scattered 16"), ("tx4k", "range 4096")];
         foreach ((string name, string command) in named)
