@@ -47,10 +47,10 @@ public sealed class RegionTests(RegionTests.Fixture fixture) : IClassFixture<Reg
         var actual = fixture.Inventory.Regions.Select(region => (region.SizeBytes / Mib, region.Technology, region.Labels, region.IsSynchronous)).Order();
         Assert.Equal(
             [
-                (254, RegionTechnology.Nvdimm, LabelState.Blank, true),
+                (128, RegionTechnology.Nvdimm, LabelState.Blank, true),
                 (256, RegionTechnology.VirtioPmem, LabelState.None, false),
                 (384, RegionTechnology.Nvdimm, LabelState.None, true),
-                (1022, RegionTechnology.Nvdimm, LabelState.Present, true),
+                (1024, RegionTechnology.Nvdimm, LabelState.Present, true),
             ],
             actual);
     }
@@ -82,7 +82,7 @@ public sealed class RegionTests(RegionTests.Fixture fixture) : IClassFixture<Reg
                 return;
             await using VirtualMachine machine = await Machines.StartAsync(new MachineOptions
             {
-                Nvdimms = [new Nvdimm(1024 * Mib), new Nvdimm(384 * Mib) { LabelBytes = 0 }, new Nvdimm(256 * Mib) { IsUnarmed = true }],
+                Nvdimms = [new Nvdimm(1024 * Mib), new Nvdimm(384 * Mib) { LabelBytes = 0 }, new Nvdimm(128 * Mib) { IsUnarmed = true }],
                 VirtioPmems = [new VirtioPmem(256 * Mib)],
                 PayloadDirectory = Payload.Directory,
             });

@@ -14,9 +14,14 @@ public enum PlatformPersistence
 }
 
 /// <summary>An emulated NVDIMM. Its content is a file that survives power cuts, until the machine is disposed.</summary>
-/// <param name="SizeBytes">A multiple of 128 MiB, label area included.</param>
+/// <param name="SizeBytes">
+/// The region's size, without the label area. A multiple of 128 MiB: NVDIMMs lie one after the other, and Linux makes no namespace where a
+/// region does not start at a multiple of 16 MiB.
+/// </param>
 public sealed record Nvdimm(long SizeBytes)
 {
+    internal long FileBytes => SizeBytes + LabelBytes;
+
     /// <summary>Zero: no labels, so one namespace over all of it. At least 128 KiB otherwise.</summary>
     public long LabelBytes { get; init; } = 2 << 20;
 

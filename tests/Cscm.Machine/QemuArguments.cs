@@ -55,7 +55,7 @@ internal static class QemuArguments
         AddNumaNodes(arguments, numaNodes, options.Processors);
         for (int i = 0; i < options.Nvdimms.Count; i++)
         {
-            arguments.AddRange(["-object", FileBacking($"nvdimm-file{i}", paths.Medium($"nvdimm{i}"), options.Nvdimms[i].SizeBytes, isShared: true)]);
+            arguments.AddRange(["-object", FileBacking($"nvdimm-file{i}", paths.Medium($"nvdimm{i}"), options.Nvdimms[i].FileBytes, isShared: true)]);
             arguments.AddRange(["-device", NvdimmDevice(options.Nvdimms[i], i)]);
         }
         for (int i = 0; i < options.VirtioPmems.Count; i++)
@@ -70,7 +70,7 @@ internal static class QemuArguments
 
     /// <summary>The devices' files with their sizes.</summary>
     public static IEnumerable<(string Path, long SizeBytes)> Media(MachineOptions options, MachinePaths paths)
-        => options.Nvdimms.Select((nvdimm, i) => (paths.Medium($"nvdimm{i}"), nvdimm.SizeBytes))
+        => options.Nvdimms.Select((nvdimm, i) => (paths.Medium($"nvdimm{i}"), nvdimm.FileBytes))
             .Concat(options.VirtioPmems.Select((pmem, i) => (paths.Medium($"pmem{i}"), pmem.SizeBytes)))
             .Concat(options.CxlDevices.SelectMany((cxl, i) => new[] { (paths.Medium($"cxl{i}"), cxl.SizeBytes), (paths.Medium($"cxl-labels{i}"), CxlLabelBytes) }));
 

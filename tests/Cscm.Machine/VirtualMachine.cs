@@ -68,8 +68,8 @@ public sealed class VirtualMachine : IAsyncDisposable
     /// <returns>What it wrote to standard output.</returns>
     public async Task<string> MustRunAsync(params string[] command) => (await RunAsync(command)).EnsureSuccess().Output;
 
-    /// <summary>Runs lines of shell, which end at the first that fails.</summary>
-    public async Task<string> MustRunScriptAsync(string script) => (await RunAsync(["sh", "-euc", script])).EnsureSuccess().Output;
+    /// <summary>Runs lines of shell, which end at the first that fails; standard error shows how far they came.</summary>
+    public async Task<string> MustRunScriptAsync(string script) => (await RunAsync(["sh", "-euxc", script])).EnsureSuccess().Output;
 
     /// <summary>Starts a command and returns while it runs.</summary>
     public Task<GuestProcess> StartProcessAsync(
@@ -98,13 +98,13 @@ public sealed class VirtualMachine : IAsyncDisposable
     {
         int index = _options.Nvdimms.Count + _plugged++;
         string file = _media.Paths.Medium($"nvdimm{index}");
-        Media.Allocate(file, nvdimm.SizeBytes);
+        Media.Allocate(file, nvdimm.FileBytes);
         var backing = new JsonObject
         {
             ["qom-type"] = "memory-backend-file",
             ["id"] = $"nvdimm-file{index}",
             ["mem-path"] = file,
-            ["size"] = nvdimm.SizeBytes,
+            ["size"] = nvdimm.FileBytes,
             ["share"] = true,
         };
         await Running.Control.RunAsync("object-add", backing, cancellationToken);
