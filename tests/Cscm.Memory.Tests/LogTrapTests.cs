@@ -95,12 +95,14 @@ public sealed class LogTrapTests
         Thread slow = gate.RunUntilBlocked(() => Commit(test.Heap, other.Start, 1));
         Commit(test.Heap, x, 9);
 
-        // The slow thread's record never reached the medium.
+        // The slow thread's record never reached the medium, nor did the line of x, which only its own record can restore.
         File.Copy(test.Path, test.Path + "-copy", overwrite: true);
         using (FileStream copy = File.OpenWrite(test.Path + "-copy"))
         {
             copy.Position = gate.LastRecordOffset;
             copy.Write(new byte[64]);
+            copy.Position = x.Offset;
+            copy.Write(new byte[8]);
         }
 
         using (ScmHeap crashed = ScmHeap.Open(test.Path + "-copy", test.Options with { Recorder = null }))

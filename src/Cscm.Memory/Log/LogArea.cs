@@ -101,22 +101,13 @@ internal sealed unsafe class LogArea : IDisposable
     public bool IsHalfFull(int lane) => _lanes[lane].Head - Volatile.Read(ref _lanes[lane].Tail) > LaneBytes / 2;
 
     /// <summary>
-    /// Streams the record, whose kind and length are set and whose padding to a line is zero, and makes it durable. The caller holds
-    /// the lane, has seen <see cref="HasSpace"/>, and calls <see cref="Applied"/> when the home locations are updated.
+    /// Streams the record, whose kind and length are set and whose padding to a line is zero, and makes it durable, together with what
+    /// this thread wrote back before. The caller holds the lane, has seen <see cref="HasSpace"/> and taken the number, and calls <see cref="Applied"/> when the home locations are updated.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public ulong Append(int lane, LogRecord* record, long recordBytes, bool syncWholeFile)
+    public void Append(int lane, ulong sequence, LogRecord* record, long recordBytes, bool syncWholeFile)
     {
         Lane* state = _lanes + lane;
-        // A lower bound of our number is published before the number exists: the checkpointer, which reads the counter first,
-        // either sees the bound or a counter below our number. The interlocked increment orders the two.
-        Volatile.Write(ref state->InFlight, Volatile.Read(ref *_sequence) + 1);
-        ulong sequence = Interlocked.Increment(ref *_sequence);
-        if (Volatile.Read(ref *_paused) != 0)
-        {
-            sequence = WaitForResume(state);
-        }
-
         long head = state->Head;
         long physical = head & _laneMask;
         if (physical + recordBytes > LaneBytes || physical == 0)
@@ -132,6 +123,22 @@ internal sealed unsafe class LogArea : IDisposable
         _medium.Stream(PersistSite.StoreRecord, target, (byte*)record, recordBytes);
         _medium.Fence(PersistSite.FenceCommit, ref state->FenceCount, syncWholeFile ? 0 : LogOffset, syncWholeFile ? 0 : LogBytes);
         Volatile.Write(ref state->Head, head + recordBytes);
+    }
+
+    /// <summary>Gives out the next number, to be committed in this lane; from here on the horizon waits for <see cref="Applied"/>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public ulong TakeNumber(int lane)
+    {
+        Lane* state = _lanes + lane;
+        // A lower bound of our number is published before the number exists: the checkpointer, which reads the counter first,
+        // either sees the bound or a counter below our number. The interlocked increment orders the two.
+        Volatile.Write(ref state->InFlight, Volatile.Read(ref *_sequence) + 1);
+        ulong sequence = Interlocked.Increment(ref *_sequence);
+        if (Volatile.Read(ref *_paused) != 0)
+        {
+            sequence = WaitForResume(state);
+        }
+
         return sequence;
     }
 

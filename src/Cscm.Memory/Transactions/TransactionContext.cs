@@ -208,6 +208,7 @@ internal sealed unsafe class TransactionContext : IDisposable
     public Block Allocate(long sizeBytes, long alignment, bool zeroed)
     {
         Block block = _core.Allocate(Cache, sizeBytes, alignment);
+        Prefetch(_heap + block.Offset);
         if (zeroed)
         {
             System.Runtime.InteropServices.NativeMemory.Clear(_heap + block.Offset, (nuint)sizeBytes);
@@ -377,7 +378,14 @@ internal sealed unsafe class TransactionContext : IDisposable
                 _core.Checkpointer.MakeSpace(lane, recordBytes);
             }
 
-            sequence = log.Append(lane, record, recordBytes, syncWholeFile);
+            // The number first: an interlocked instruction would wait for the write-backs.
+            sequence = log.TakeNumber(lane);
+            if (_new.Count != 0)
+            {
+                WriteBackNewBlocks();
+            }
+
+            log.Append(lane, sequence, record, recordBytes, syncWholeFile);
         }
         catch (Exception failure)
         {
@@ -406,7 +414,7 @@ internal sealed unsafe class TransactionContext : IDisposable
         return sequence;
     }
 
-    /// <summary>Adds the bits and descriptors to the record and starts the write-back of the new blocks.</summary>
+    /// <summary>Adds the bits and descriptors to the record.</summary>
     private void StageAllocation()
     {
         Run? described = null;
@@ -422,16 +430,24 @@ internal sealed unsafe class TransactionContext : IDisposable
             }
 
             _staging.Bit(LogEntry.SetBit, run.HeaderOffset, block.Index);
-            byte* start = _heap + block.Offset;
-            long size = _new.SizeBytes(i);
-            _medium.StoredUnseen(PersistSite.StoreNewBlock, start, size);
-            _medium.WriteBack(PersistSite.WriteBackNewBlock, start, size);
-            NewLineCount += (size + CacheLines.Size - 1) / CacheLines.Size;
         }
 
         for (int i = 0; i < _freedCount; i++)
         {
             _staging.Bit(LogEntry.ClearBit, _freed[i].Run.HeaderOffset, _freed[i].Index);
+        }
+    }
+
+    private void WriteBackNewBlocks()
+    {
+        ReadOnlySpan<Block> blocks = _new.Blocks;
+        for (int i = 0; i < blocks.Length; i++)
+        {
+            byte* start = _heap + blocks[i].Offset;
+            long size = _new.SizeBytes(i);
+            _medium.StoredUnseen(PersistSite.StoreNewBlock, start, size);
+            _medium.WriteBack(PersistSite.WriteBackNewBlock, start, size);
+            NewLineCount += (size + CacheLines.Size - 1) / CacheLines.Size;
         }
     }
 
