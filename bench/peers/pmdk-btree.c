@@ -6,6 +6,7 @@
  *   insert K   the next K keys that are not in yet
  *   lookup K   the next K of the inserted keys, round and round; fails if a value is missing or wrong
  *   remove K   the next K keys from the beginning; fails if one is missing
+ *   key I      answers the I-th key in two halves of 32 bits, `high=` and `low=`
  *   check      walks the tree: order, fill and depth; answers `keys=`
  *
  * The tree is Bayer and McCreight's with the insertion of Cormen et al. (full nodes are split on the way down) and removal that
@@ -300,6 +301,12 @@ static void answer(const char *line)
         uint64_t previous = 0;
         bool any = false;
         printf("keys=%" PRIu64 "\n", OID_IS_NULL(s_tree->root) ? 0 : check_subtree(s_tree->root, 0, &leaf_depth, &previous, &any));
+        return;
+    }
+
+    if (sscanf(line, "key %" SCNu64, &count) == 1) {
+        uint64_t key = splitmix64_at(s_seed, count);
+        printf("high=%" PRIu64 " low=%" PRIu64 "\n", key >> 32, key & UINT32_MAX);
         return;
     }
 

@@ -34,6 +34,7 @@ public static class BTreeBench
             using var durableFile = new BenchHeap(directory, "btree", heapBytes);
             using var volatileFile = new BenchHeap(directory, "btree-volatile", heapBytes, PersistenceDomain.Volatile);
             using Peer pmdk = PmdkPeer.Start(peers, "pmdk-btree", directory, "--keys", keys.ToString(), "--seed", Seed.ToString(), "--pool-mib", poolMib);
+            CheckKey(pmdk, (ulong)keys - 1);
             WarmUp(durableFile.Heap);
             WarmUp(volatileFile.Heap);
             var durable = new KeyedTree(durableFile.Heap, "tree");
@@ -107,6 +108,14 @@ public static class BTreeBench
         double ns = 0;
         counted.Add(Cost.Of(heap, operations, n => ns = Batch.Time(n, run)));
         return ns;
+    }
+
+    private static void CheckKey(Peer pmdk, ulong index)
+    {
+        PeerReply theirs = pmdk.Ask($"key {index}");
+        ulong ours = SplitMix64.At(Seed, index);
+        if (((ulong)theirs["high"] << 32 | (ulong)theirs["low"]) != ours)
+            throw new BenchException($"the peer's key {index} is not ours: the comparison would be of different trees");
     }
 
     /// <summary>For the JIT compiler: all phases, over and over, on a tree of their own.</summary>
