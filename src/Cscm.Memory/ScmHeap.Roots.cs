@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using Cscm.Memory.Media;
 
 namespace Cscm.Memory;
@@ -8,7 +9,7 @@ public sealed unsafe partial class ScmHeap
 
     /// <summary>The root of this name, made (zeroed) where there is none. Joins the thread's transaction, if it is in one.</summary>
     /// <exception cref="ScmMismatchException">The stored root has another type layout.</exception>
-    public Ptr<T> Root<T>(string name)
+    public Ptr<T> Root<[DynamicallyAccessedMembers(LayoutFingerprint.Needs)] T>(string name)
         where T : unmanaged
     {
         lock (_rootsGate)
@@ -28,7 +29,7 @@ public sealed unsafe partial class ScmHeap
 
     /// <summary>The root of this name, if there is one.</summary>
     /// <exception cref="ScmMismatchException">The stored root has another type layout.</exception>
-    public bool TryGetRoot<T>(string name, out Ptr<T> root)
+    public bool TryGetRoot<[DynamicallyAccessedMembers(LayoutFingerprint.Needs)] T>(string name, out Ptr<T> root)
         where T : unmanaged
     {
         _core.ThrowIfUnusable();

@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
 using Cscm.Memory.Allocation;
 using Cscm.Memory.Transactions;
@@ -227,7 +228,7 @@ public unsafe ref struct Transaction
     }
 
     /// <summary>Names an object, so that it is found when the heap is opened again. A null pointer removes the name.</summary>
-    public readonly void SetRoot<T>(string name, Ptr<T> root)
+    public readonly void SetRoot<[DynamicallyAccessedMembers(LayoutFingerprint.Needs)] T>(string name, Ptr<T> root)
         where T : unmanaged
     {
         ThrowIfEnded();

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Cscm.Memory.Medium;
 
 namespace Cscm.Memory.Tests;
@@ -112,6 +113,40 @@ public sealed class LifecycleTests
         ScmMismatchException error = Assert.Throws<ScmMismatchException>(() => test.Heap.Root<int>("x"));
         Assert.Contains("\"x\"", error.Message, StringComparison.Ordinal);
         Assert.Throws<ScmMismatchException>(() => test.Heap.TryGetRoot<double>("x", out _));
+    }
+
+    [Fact]
+    public void A_root_whose_fields_changed_places_is_a_mismatch()
+    {
+        using var test = new TestHeap();
+        test.Heap.Root<Before.Point>("p");
+        Assert.Throws<ScmMismatchException>(() => test.Heap.Root<After.Point>("p"));
+        test.Reopen();
+        Assert.True(test.Heap.TryGetRoot("p", out Ptr<Before.Point> _));
+    }
+
+    [Fact]
+    public void After_a_failed_persist_the_heap_latches_until_it_is_opened_again()
+    {
+        var recorder = new FailingRecorder();
+        using var test = new TestHeap(8 << 20, new ScmHeapOptions { Recorder = recorder });
+        Ptr<long> x = test.Heap.Root<long>("x");
+        recorder.IsFailing = true;
+        Assert.Throws<IOException>(() => Write(2));
+        recorder.IsFailing = false;
+        Assert.Throws<ScmFailedException>(() => Write(3));
+        Assert.Throws<ScmFailedException>(() => test.Heap.Checkpoint());
+        Assert.Throws<ScmFailedException>(() => test.Heap.Reserve<long>(8));
+        test.Reopen();
+        Write(4);
+        Assert.Equal(4, test.Heap.Get(x));
+
+        void Write(long value)
+        {
+            using Transaction tx = test.Heap.Begin();
+            tx.Write(x, value);
+            tx.Commit();
+        }
     }
 
     [Fact]
@@ -320,5 +355,25 @@ public sealed class LifecycleTests
         Assert.Contains("no allocated block", Assert.Single(Checker().Run().Problems), StringComparison.Ordinal);
 
         HeapChecker Checker() => new HeapChecker(test.Heap).Register<Ptr<long>>("root", (heap, self, visit) => visit.Visit(heap.Get(self)));
+    }
+
+    private static class Before
+    {
+        [StructLayout(LayoutKind.Sequential)]
+        public struct Point
+        {
+            public int X;
+            public int Y;
+        }
+    }
+
+    private static class After
+    {
+        [StructLayout(LayoutKind.Sequential)]
+        public struct Point
+        {
+            public int Y;
+            public int X;
+        }
     }
 }

@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using Cscm.Memory.Transactions;
 
 namespace Cscm.Memory.Collections;
@@ -5,7 +6,7 @@ namespace Cscm.Memory.Collections;
 /// <summary>The first word of a collection's header says what is stored in it.</summary>
 internal static unsafe class CollectionHeader
 {
-    public static Ptr<THeader> Named<THeader>(ScmHeap heap, string name)
+    public static Ptr<THeader> Named<[DynamicallyAccessedMembers(LayoutFingerprint.Needs)] THeader>(ScmHeap heap, string name)
         where THeader : unmanaged
     {
         ArgumentNullException.ThrowIfNull(heap);
