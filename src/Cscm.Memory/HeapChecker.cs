@@ -33,8 +33,32 @@ public sealed unsafe class HeapChecker
         var problems = new List<string>();
         MetadataCheck.Run(core, problems);
         List<(long Offset, long SizeBytes)> allocated = ChunkScanner.AllocatedBlocks(core);
+        CheckReadability(core, allocated, problems);
         long reachable = CheckReachability(core, allocated, problems);
         return new HeapCheckResult(problems, allocated.Count, allocated.Sum(block => block.SizeBytes), reachable);
+    }
+
+    private static void CheckReadability(HeapCore core, List<(long Offset, long SizeBytes)> allocated, List<string> problems)
+    {
+        long done = 0;
+        foreach ((long offset, long sizeBytes) in allocated)
+        {
+            // Chunk by chunk, once each: blocks come in order.
+            long from = Math.Max(done, MediaLayout.AlignDown(offset, MediaLayout.ChunkBytes));
+            long end = MediaLayout.AlignUp(offset + sizeBytes, MediaLayout.ChunkBytes);
+            if (from < end)
+            {
+                done = end;
+                try
+                {
+                    core.Mapping.RequireReadable(from, end - from);
+                }
+                catch (ScmCorruptionException unreadable)
+                {
+                    problems.Add(unreadable.Message);
+                }
+            }
+        }
     }
 
     private long CheckReachability(HeapCore core, List<(long Offset, long SizeBytes)> allocated, List<string> problems)

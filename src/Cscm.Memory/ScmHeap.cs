@@ -249,6 +249,7 @@ public sealed unsafe partial class ScmHeap : IDisposable
     private static ScmHeap OpenMapped(HeapMapping mapping, ScmHeapOptions options, bool isReadOnly)
     {
         (MediumPort medium, string reason) = MediumOf(mapping, options);
+        mapping.RequireReadable(0, Math.Min(mapping.SizeBytes, MediaLayout.LogStart));
         if (isReadOnly)
         {
             // Replay goes to private pages; there is nothing to make durable.
@@ -256,6 +257,12 @@ public sealed unsafe partial class ScmHeap : IDisposable
         }
 
         Superblock superblock = HeapFormat.ReadSuperblock(medium, mapping.SizeBytes, out RegionRecord[] regions);
+        mapping.RequireReadable(superblock.LogOffset, superblock.LaneCount * superblock.LaneBytes);
+        foreach (RegionRecord region in regions)
+        {
+            mapping.RequireReadable(region.HeadersOffset, region.DataOffset - region.HeadersOffset);
+        }
+
         var core = new HeapCore(mapping, medium, superblock, new HeapGeometry(regions, superblock.SizeBytes), isReadOnly);
         try
         {

@@ -150,6 +150,27 @@ public sealed class LifecycleTests
     }
 
     [Fact]
+    public void A_part_of_the_medium_that_cannot_be_read_is_an_error_not_the_end_of_the_process()
+    {
+        using var test = new TestHeap(8 << 20);
+        PtrSpan<byte> span;
+        using (Transaction tx = test.Heap.Begin())
+        {
+            span = tx.AllocSpan<byte>(4 << 20);
+            tx.Commit();
+        }
+
+        using (var file = new FileStream(test.Path, FileMode.Open, FileAccess.Write, FileShare.ReadWrite))
+        {
+            file.SetLength(span.Start.Offset + (1 << 20));
+            Assert.Contains("cannot be read", Assert.Single(test.Heap.Check().Problems), StringComparison.Ordinal);
+            file.SetLength(8 << 20);
+        }
+
+        Assert.Empty(test.Heap.Check().Problems);
+    }
+
+    [Fact]
     public void What_is_no_heap_or_too_small_or_exists_is_refused()
     {
         using var test = new TestHeap();

@@ -5,6 +5,7 @@ namespace Cscm.Memory.Native;
 /// <summary>An open heap file: its descriptor, its lock, and its mapping in a reserved range of addresses, so that growth moves nothing.</summary>
 internal sealed unsafe class HeapMapping : IDisposable
 {
+    private const long PageBytes = 4096;
     private const long Alignment = 2 * 1024 * 1024;
     private readonly byte* _reserved;
     private readonly long _reservedBytes;
@@ -96,6 +97,27 @@ internal sealed unsafe class HeapMapping : IDisposable
         }
 
         MapUpTo(sizeBytes);
+    }
+
+    /// <summary>
+    /// Asks the kernel to bring a range in, and throws <see cref="ScmCorruptionException"/> where the medium has a bad block or the file
+    /// ends: touching it would raise SIGBUS, which .NET turns into the end of the process. Kernels before 5.14 cannot tell.
+    /// </summary>
+    public void RequireReadable(long offset, long lengthBytes)
+    {
+        long from = offset & -PageBytes;
+        long end = offset + lengthBytes;
+        while (from < end)
+        {
+            long part = Math.Min(Alignment, end - from);
+            if (LibC.Advise(Start + from, (nuint)part, LibC.MadvisePopulateRead) != 0 && Marshal.GetLastPInvokeError() is LibC.ErrorFault or LibC.ErrorPoisoned)
+            {
+                throw new ScmCorruptionException(
+                    Path, from, $"the medium cannot be read: {LibC.LastError()}", "Look at the device's bad blocks and the file's length; restore the heap from a backup");
+            }
+
+            from += part;
+        }
     }
 
     public void Dispose()

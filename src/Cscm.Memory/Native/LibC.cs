@@ -34,6 +34,8 @@ internal static unsafe partial class LibC
     public const int ErrorNotSupported = 95;
     public const int ErrorWouldBlock = 11;
     public const int ErrorInvalid = 22;
+    public const int ErrorFault = 14;
+    public const int ErrorPoisoned = 133;
     public const int ErrorNotExist = 2;
     public const int ErrorExists = 17;
 
