@@ -10,7 +10,7 @@ namespace Cscm.Csi.Controller;
 /// <summary>
 /// CSI Controller over a volume manager. Each call validates, calls, and answers; idempotency, locking and durability are the manager's.
 /// StorageException becomes a status in the call pipeline. Thread-safe. Attaching (ControllerPublishVolume) means nothing for memory
-/// that is part of the node: those calls stay UNIMPLEMENTED and the capability unclaimed.
+/// that is part of the node: those calls are UNIMPLEMENTED and the capability unclaimed.
 /// </summary>
 public sealed class ControllerService(IVolumeManager volumes, DriverInfo driver) : ControllerBase
 {
@@ -135,6 +135,12 @@ public sealed class ControllerService(IVolumeManager volumes, DriverInfo driver)
         return new ControllerModifyVolumeResponse();
     }
 
+    public override Task<ControllerPublishVolumeResponse> ControllerPublishVolume(ControllerPublishVolumeRequest request, ServerCallContext context)
+        => throw NeedsNoAttaching();
+
+    public override Task<ControllerUnpublishVolumeResponse> ControllerUnpublishVolume(ControllerUnpublishVolumeRequest request, ServerCallContext context)
+        => throw NeedsNoAttaching();
+
     public override async Task<CreateSnapshotResponse> CreateSnapshot(CreateSnapshotRequest request, ServerCallContext context)
     {
         string name = Require.Text(request.Name, "name");
@@ -195,6 +201,9 @@ public sealed class ControllerService(IVolumeManager volumes, DriverInfo driver)
         return !volume.IsEphemeral ? volume : throw new StorageException(
             StorageErrorKind.NotFound, $"volume {volumeId} is an inline ephemeral volume, which lives and dies with its pod");
     }
+
+    private static RpcException NeedsNoAttaching() => new(new Status(
+        StatusCode.Unimplemented, "a volume is memory of its node and is never attached: set attachRequired: false in the CSIDriver object"));
 
     private static void RefuseMismatch(VolumeInfo volume, MountOptions wanted)
     {

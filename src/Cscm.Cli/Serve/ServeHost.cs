@@ -4,6 +4,8 @@ using Cscm.Csi.Hosting;
 using Cscm.Csi.Logging;
 using Cscm.Csi.Node;
 using Cscm.Storage;
+using Grpc.Health.V1;
+using Grpc.HealthCheck;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.Extensions.DependencyInjection;
@@ -19,8 +21,10 @@ namespace Cscm.Cli.Serve;
 /// </summary>
 internal static partial class ServeHost
 {
-    private static readonly Service[] s_services =
-        [Service.ControllerService, Service.VolumeAccessibilityConstraints, Service.GroupControllerService, Service.SnapshotMetadataService];
+    private static readonly Service[] s_services = [Service.ControllerService, Service.VolumeAccessibilityConstraints];
+
+    /// <summary>Offered when a pool can copy volumes.</summary>
+    private static readonly Service[] s_copyServices = [Service.GroupControllerService, Service.SnapshotMetadataService];
 
     public static async Task RunAsync(ServeSettings settings, LogLevel logLevel, CancellationToken cancellationToken)
     {
@@ -39,7 +43,7 @@ internal static partial class ServeHost
         services.AddSingleton(storage.Manager);
         services.AddSingleton(storage.Publisher);
         services.AddSingleton(new DriverInfo(settings.NodeId) { MaximumVolumes = settings.MaximumVolumes, ClaimsCsi113 = settings.ClaimsCsi113 });
-        services.AddSingleton(new IdentityServices(s_services));
+        services.AddSingleton(new IdentityServices(storage.Manager.ListPools().Any(pool => pool.SupportsSnapshots) ? [.. s_services, .. s_copyServices] : s_services));
         services.AddSingleton<ServeReadiness>();
         services.AddSingleton<IReadiness>(provider => provider.GetRequiredService<ServeReadiness>());
         services.AddSingleton<IdentityService>();
@@ -47,16 +51,25 @@ internal static partial class ServeHost
         services.AddSingleton<GroupControllerService>();
         services.AddSingleton<SnapshotMetadataService>();
         services.AddSingleton<NodeService>();
+        services.AddSingleton<HealthServiceImpl>();
+        services.AddSingleton<CallInterceptor>();
         services.AddGrpc(options => options.Interceptors.Add<CallInterceptor>());
         services.AddGrpcReflection();
 
         await using WebApplication app = builder.Build();
+        using var memory = new IdleMemory();
+        app.Use(async (context, next) =>
+        {
+            await next(context);
+            memory.Touch();
+        });
         app.UseRouting();
         app.MapGrpcService<IdentityService>();
         app.MapGrpcService<ControllerService>();
         app.MapGrpcService<GroupControllerService>();
         app.MapGrpcService<SnapshotMetadataService>();
         app.MapGrpcService<NodeService>();
+        app.MapGrpcService<HealthServiceImpl>();
         app.MapGrpcReflectionService();
 
         await app.StartAsync(cancellationToken);
@@ -65,6 +78,7 @@ internal static partial class ServeHost
             LogPool(log, pool.Name, pool.Kind, pool.Capacity.AvailableBytes, pool.Capacity.TotalBytes);
         LogServing(log, DriverInfo.Version, settings.NodeId, settings.Endpoint);
         app.Services.GetRequiredService<ServeReadiness>().IsReady = true;
+        app.Services.GetRequiredService<HealthServiceImpl>().SetStatus("", HealthCheckResponse.Types.ServingStatus.Serving);
         await app.WaitForShutdownAsync(cancellationToken);
     }
 

@@ -1,5 +1,4 @@
 using System.Buffers;
-using System.Security.Cryptography;
 using System.Text;
 
 namespace Cscm.Storage.State;
@@ -35,5 +34,5 @@ internal static class ObjectIds
         => text.Length == prefix.Length + DigestDigits && text.StartsWith(prefix, StringComparison.Ordinal)
             && !text.AsSpan(prefix.Length).ContainsAnyExcept(s_digits);
 
-    private static string Digest(string text) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)).AsSpan(0, DigestDigits / 2));
+    private static string Digest(string text) => Convert.ToHexStringLower(Sha256.Hash(Encoding.UTF8.GetBytes(text)).AsSpan(0, DigestDigits / 2));
 }

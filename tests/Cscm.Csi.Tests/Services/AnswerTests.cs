@@ -81,7 +81,12 @@ public sealed class AnswerTests
     {
         var capabilities = await CallAsync<ControllerGetCapabilitiesResponse>(new ControllerGetCapabilitiesRequest());
         Assert.DoesNotContain(capabilities.Capabilities, capability => capability.Rpc.Type is Rpc.PublishUnpublishVolume or Rpc.PublishReadonly);
-        Assert.Equal(StatusCode.Unimplemented, (await _driver.StatusOfAsync(new ControllerPublishVolumeRequest { VolumeId = FakeStorage.VolumeId })).StatusCode);
+        foreach (Google.Protobuf.IMessage request in (Google.Protobuf.IMessage[])[new ControllerPublishVolumeRequest(), new ControllerUnpublishVolumeRequest()])
+        {
+            Status status = await _driver.StatusOfAsync(request);
+            Assert.Equal(StatusCode.Unimplemented, status.StatusCode);
+            Assert.Contains("attachRequired: false", status.Detail, StringComparison.Ordinal);
+        }
     }
 
     [Fact]
