@@ -48,9 +48,9 @@ public sealed partial class SanityTests
         Assert.DoesNotContain(skipped, name => !allowed.Any(part => name.Contains(part, StringComparison.Ordinal)));
     }
 
-    [GeneratedRegex(@"-- (?<passed>\d+) Passed \| (?<failed>\d+) Failed \| \d+ Pending \| (?<skipped>\d+) Skipped")]
+    [GeneratedRegex(@"-- (?<passed>\d+) Passed \| (?<failed>\d+) Failed \| \d+ Pending \| (?<skipped>\d+) Skipped", RegexOptions.NonBacktracking)]
     private static partial Regex Summary();
 
-    [GeneratedRegex(@"^S \[SKIPPED\].*\n(?<name>.*)$", RegexOptions.Multiline)]
+    [GeneratedRegex(@"^S \[SKIPPED\].*\n(?<name>.*)$", RegexOptions.Multiline | RegexOptions.NonBacktracking)]
     private static partial Regex Skipped();
 }
