@@ -34,4 +34,10 @@ internal sealed record DemoOptions
     public int StreamRepetitions => IsQuick ? 2 : 30;
 
     public int DurableStreamRepetitions => IsQuick ? 1 : 10;
+
+    /// <summary>How often a container is killed in the middle of its inserts.</summary>
+    public int BTreeKills => IsQuick ? 2 : 5;
+
+    /// <summary>Inserts before each kill.</summary>
+    public int BTreeInserts => IsQuick ? 200 : 2000;
 }

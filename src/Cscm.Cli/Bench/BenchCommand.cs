@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Cscm.Memory;
 
 namespace Cscm.Cli.Bench;
 
@@ -8,6 +9,7 @@ internal static class BenchCommand
     public static Command Create() => new("bench", "Run a workload on a mounted volume")
     {
         StreamCommand.Create(),
+        BTreeCommand.Create(),
         RecordCommand.Create(),
         IsolationCommand.Create(),
         GrowthCommand.Create(),
@@ -21,7 +23,7 @@ internal static class BenchCommand
             workload();
             return 0;
         }
-        catch (Exception exception) when (exception is WorkloadException or IOException or UnauthorizedAccessException)
+        catch (Exception exception) when (exception is WorkloadException or ScmException or IOException or UnauthorizedAccessException)
         {
             Console.Error.WriteLine($"cscm bench {name}: {exception.Message}");
             return 1;

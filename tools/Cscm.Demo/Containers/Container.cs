@@ -73,19 +73,18 @@ internal sealed class Container : IAsyncDisposable
     }
 
     /// <summary>Waits until the command that was started ends.</summary>
-    /// <exception cref="DemoException">It failed.</exception>
-    public async Task WaitAsync()
+    /// <returns>Its exit status.</returns>
+    public async Task<int> WaitAsync()
     {
         if (_running is null)
             throw new InvalidOperationException("Nothing runs in the container.");
         await _running.WaitForExitAsync();
         int exitCode = _running.ExitCode;
         Forget();
-        if (exitCode != 0)
-            throw new DemoException($"the command in the container ended with exit status {exitCode}");
+        return exitCode;
     }
 
-    /// <summary>Kills what runs in the container, with SIGKILL: no handler, no goodbye.</summary>
+    /// <summary>Kills what runs in the container, with SIGKILL: no handler, no goodbye. Does not wait for its end.</summary>
     public async Task KillAsync()
     {
         if (_running is null)
@@ -94,8 +93,6 @@ internal sealed class Container : IAsyncDisposable
             _running.Kill();
         else
             await Tool.RunAsync(_host.RuntimeName, [.. _host.RuntimeOptions, "kill", _id, "KILL"]);
-        await _running.WaitForExitAsync();
-        Forget();
     }
 
     /// <summary>Destroys the container with all it stored outside its volumes.</summary>

@@ -15,6 +15,9 @@ internal static class ContainerImage
 
     private static readonly string[] s_emptyDirectories = ["/proc", "/dev", "/sys", "/tmp", "/etc", "/usr/bin", OwnDirectory];
 
+    /// <summary>.NET computes hashes with OpenSSL, which it opens at run time: no binary's list of libraries tells of it.</summary>
+    private static readonly string[] s_openedByName = ["libssl.so.3", "libcrypto.so.3"];
+
     /// <param name="directory">Where to make it; must not exist.</param>
     /// <param name="programDirectory">The published folder.</param>
     /// <param name="tools">Further programs, by their paths on this machine.</param>
@@ -37,12 +40,23 @@ internal static class ContainerImage
             Copy(tool, directory + tool);
             binaries.Add(tool);
         }
-        foreach (string library in await FindLibrariesAsync(binaries, programDirectory))
+        string[] opened = [.. await FindOpenedByNameAsync()];
+        foreach (string library in opened.Concat(await FindLibrariesAsync([.. binaries, .. opened], programDirectory)))
             Copy(library, directory + library);
     }
 
     private static bool IsNeeded(string file)
         => Path.GetExtension(file) is not (".pdb" or ".xml") && Path.GetFileName(file) is not ("createdump" or "libcoreclrtraceptprovider.so");
+
+    /// <returns>Where ldconfig(8) knows them to be; those that are missing are left out.</returns>
+    private static async Task<IEnumerable<string>> FindOpenedByNameAsync()
+    {
+        string output = await Tool.RunAsync("ldconfig", "-p");
+        return s_openedByName
+            .Select(name => output.Split('\n').FirstOrDefault(line => line.TrimStart().StartsWith(name + " ", StringComparison.Ordinal)))
+            .OfType<string>()
+            .Select(line => line[(line.IndexOf("=> ", StringComparison.Ordinal) + 3)..]);
+    }
 
     /// <returns>The closure, as ldd(1) tells it, of what the binaries link to outside their own folder.</returns>
     private static async Task<IReadOnlyCollection<string>> FindLibrariesAsync(IEnumerable<string> binaries, string programDirectory)

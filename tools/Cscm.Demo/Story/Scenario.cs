@@ -51,6 +51,7 @@ internal sealed class Scenario(DemoOptions options, StepLog log) : IAsyncDisposa
         await log.RunAsync("record", "write a record in a first container, and destroy it", WriteRecordAsync);
         await log.RunAsync("reread", "read it back in a second container", ReadRecordAsync);
         await log.RunAsync("isolation", "try to reach it from another tenant's container", ProveIsolationAsync);
+        await log.RunAsync("btree", "kill a container in the middle of its B-tree's inserts", new BTreeChapter(options, ContainerWithOrdersAsync, Data).RunAsync);
         if (options.IsOrdinaryUser)
             log.LeaveOut("snapshot", "snapshot a volume, restore it to a new one", $"pools of plain memory have no snapshots, and {NeedsRoot}");
         else
@@ -195,7 +196,8 @@ internal sealed class Scenario(DemoOptions options, StepLog log) : IAsyncDisposa
         string? second = await watcher.StandardOutput.ReadLineAsync();
         if (second is null)
             throw new DemoException($"the container does not see the growth: {await errors}");
-        await container.WaitAsync();
+        if (await container.WaitAsync() != 0)
+            throw new DemoException($"the watcher in the container failed: {await errors}");
         long before = long.Parse(first.Split('=')[1]), after = long.Parse(second.Split('=')[1]);
         if (after < wanted)
             throw new DemoException($"the volume has {after} bytes in the container: {wanted} were asked for");
