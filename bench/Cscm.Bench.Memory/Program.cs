@@ -1,5 +1,6 @@
 using Cscm.Bench.Memory;
 using Cscm.Bench.Memory.Heaps;
+using Cscm.Bench.Memory.Measuring;
 using Cscm.Bench.Memory.Micro;
 using Cscm.Bench.Memory.Stream;
 
@@ -11,6 +12,7 @@ const string Usage = """
       alloc     [--path DIRECTORY] [--objects N] [--rounds N]
       recovery  [--path DIRECTORY] [--heap-gib N] [--rounds N]
       micro     [--path DIRECTORY]
+    All but recovery and micro take --clock wall (the default) or --clock thread, which leaves out the time that other processes had.
     Every benchmark takes --peers DIRECTORY, where bench/peers/build has put the programs to compare with.
     """;
 
@@ -19,6 +21,7 @@ try
     if (args.Length == 0)
         throw new BenchException(Usage);
     var options = new BenchOptions(args.AsSpan(1));
+    Clock.Choose(options);
     switch (args[0])
     {
         case "stream":

@@ -3,6 +3,8 @@
  * A peer is a long-lived process that a benchmark drives batch by batch, so that its batches alternate with ours in one run.
  *   - It prints `ready` and then answers each line of its standard input with one line of `name=value` pairs; `ns` is the batch's
  *     wall time in nanoseconds and `ops` its number of operations. `error <text>` answers a line that it cannot carry out.
+ *   - With `--clock thread` `ns` is the processor time of the thread that does the work: on a machine that is not quiet, the time in
+ *     which another process has the processor counts against nobody.
  *   - It ends on `quit` or at the end of its input. Its file has no name by then: it is unlinked as soon as it is mapped.
  *
  * Keys: the i-th key (i from 0) is the (i + 1)-th output of splitmix64 (Steele, Lea, Flood: "Fast Splittable Pseudorandom Number
@@ -20,10 +22,12 @@
 #include <time.h>
 #include <unistd.h>
 
+static clockid_t s_clock = CLOCK_MONOTONIC;
+
 static inline uint64_t now_ns(void)
 {
     struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
+    clock_gettime(s_clock, &t);
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
@@ -69,6 +73,16 @@ static inline uint64_t number_option(int argc, char **argv, const char *name, ui
     if (*text == '\0' || *end != '\0')
         die("%s: %s %s is not a number", argv[0], name, text);
     return value;
+}
+
+/* `--clock wall` (as without it) or `--clock thread`. */
+static inline void choose_clock(int argc, char **argv)
+{
+    const char *name = text_option(argc, argv, "--clock", "wall");
+    if (strcmp(name, "thread") == 0)
+        s_clock = CLOCK_THREAD_CPUTIME_ID;
+    else if (strcmp(name, "wall") != 0)
+        die("%s: --clock is wall or thread", argv[0]);
 }
 
 /* Answers each line of the input by `answer`, which prints one line, until `quit` or the end. */

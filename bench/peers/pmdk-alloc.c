@@ -16,7 +16,7 @@ enum { MAX_THREADS = 16, TYPE = 1 };
 struct worker {
     pthread_t thread;
     PMEMoid *objects;
-    uint64_t start[2], end[2]; /* of allocation and of free */
+    uint64_t ns[2]; /* of allocation and of free */
 };
 
 static uint64_t s_size, s_count, s_per_transaction; /* the last 0: atomic */
@@ -68,31 +68,29 @@ static void *work(void *argument)
 {
     struct worker *worker = argument;
     pthread_barrier_wait(&s_barrier);
-    worker->start[0] = now_ns();
+    uint64_t start = now_ns();
     if (s_per_transaction > 0)
         in_transactions(allocate_together, worker->objects);
     else
         allocate_atomic(worker->objects);
-    worker->end[0] = now_ns();
+    worker->ns[0] = now_ns() - start;
     pthread_barrier_wait(&s_barrier);
-    worker->start[1] = now_ns();
+    start = now_ns();
     if (s_per_transaction > 0)
         in_transactions(free_together, worker->objects);
     else
         free_atomic(worker->objects);
-    worker->end[1] = now_ns();
+    worker->ns[1] = now_ns() - start;
     return NULL;
 }
 
-/* From the first thread's start of a phase to the last one's end. */
-static uint64_t elapsed(const struct worker *workers, uint64_t threads, int phase)
+/* All threads start a phase together; it lasts as long as the slowest takes. */
+static uint64_t slowest(const struct worker *workers, uint64_t threads, int phase)
 {
-    uint64_t start = workers[0].start[phase], end = workers[0].end[phase];
-    for (uint64_t i = 1; i < threads; i++) {
-        start = workers[i].start[phase] < start ? workers[i].start[phase] : start;
-        end = workers[i].end[phase] > end ? workers[i].end[phase] : end;
-    }
-    return end - start;
+    uint64_t ns = 0;
+    for (uint64_t i = 0; i < threads; i++)
+        ns = workers[i].ns[phase] > ns ? workers[i].ns[phase] : ns;
+    return ns;
 }
 
 static void run(uint64_t threads)
@@ -115,7 +113,7 @@ static void run(uint64_t threads)
     }
     pthread_barrier_destroy(&s_barrier);
 
-    uint64_t alloc_ns = elapsed(workers, threads, 0), free_ns = elapsed(workers, threads, 1);
+    uint64_t alloc_ns = slowest(workers, threads, 0), free_ns = slowest(workers, threads, 1);
     printf("alloc_ns=%" PRIu64 " free_ns=%" PRIu64 " ", alloc_ns, free_ns);
     print_batch(alloc_ns + free_ns, threads * s_count, before);
 }

@@ -23,6 +23,7 @@ static inline void create_pool(int argc, char **argv, const char *layout, uint64
         die("%s: cannot start itself again with PMEM_IS_PMEM_FORCE=1", argv[0]);
     }
 
+    choose_clock(argc, argv);
     const char *path = text_option(argc, argv, "--pool", NULL);
     if (path == NULL)
         die("%s: say where the pool goes: --pool /dev/shm/NAME", argv[0]);

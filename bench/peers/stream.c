@@ -151,6 +151,7 @@ static char *map(size_t bytes)
 
 int main(int argc, char **argv)
 {
+    choose_clock(argc, argv);
     s_path = text_option(argc, argv, "--file", NULL);
     s_count = number_option(argc, argv, "--elements", 5000000);
     if (s_count == 0 || s_count % LANES != 0)

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using Cscm.Bench.Memory.Measuring;
 using Cscm.Bench.Memory.Peers;
 using Cscm.Memory;
@@ -94,12 +93,11 @@ public static class AllocBench
         return new PhaseTimes(reply["alloc_ns"], reply["free_ns"], reply["ops"]);
     }
 
-    /// <summary>All threads allocate, then all free; a phase lasts from the first thread's start to the last one's end.</summary>
+    /// <summary>All threads allocate, then all free; a phase lasts as long as its slowest thread takes.</summary>
     private static PhaseTimes OnThreads(int threads, int count, IBlocks blocks)
     {
         using var barrier = new Barrier(threads);
-        var starts = new long[2, threads];
-        var ends = new long[2, threads];
+        var ns = new double[2, threads];
         Exception? failure = null;
         var workers = new Thread[threads];
         for (int i = 0; i < threads; i++)
@@ -118,12 +116,12 @@ public static class AllocBench
             worker.Join();
         if (failure is not null)
             throw new BenchException($"an allocating thread failed: {failure}");
-        return new PhaseTimes(Elapsed(0), Elapsed(1), (double)threads * count);
+        return new PhaseTimes(Slowest(0), Slowest(1), (double)threads * count);
 
         void Phase(int phase, int worker, Action work)
         {
             barrier.SignalAndWait();
-            starts[phase, worker] = Stopwatch.GetTimestamp();
+            double start = Clock.Nanoseconds();
             try
             {
                 work();
@@ -134,14 +132,10 @@ public static class AllocBench
                 failure = exception;
             }
 
-            ends[phase, worker] = Stopwatch.GetTimestamp();
+            ns[phase, worker] = Clock.Nanoseconds() - start;
         }
 
-        double Elapsed(int phase)
-        {
-            IEnumerable<int> all = Enumerable.Range(0, threads);
-            return Stopwatch.GetElapsedTime(all.Min(i => starts[phase, i]), all.Max(i => ends[phase, i])).TotalNanoseconds;
-        }
+        double Slowest(int phase) => Enumerable.Range(0, threads).Max(worker => ns[phase, worker]);
     }
 
     private readonly record struct PhaseTimes(double Allocate, double Free, double Operations)

@@ -1,5 +1,3 @@
-using System.Diagnostics;
-
 namespace Cscm.Bench.Memory.Measuring;
 
 /// <summary>Times a batch of operations of ours.</summary>
@@ -8,9 +6,9 @@ public static class Batch
     /// <returns>Nanoseconds per operation.</returns>
     public static double Time(int operations, Action<int> run)
     {
-        long start = Stopwatch.GetTimestamp();
+        double start = Clock.Nanoseconds();
         run(operations);
-        return Stopwatch.GetElapsedTime(start).TotalNanoseconds / operations;
+        return (Clock.Nanoseconds() - start) / operations;
     }
 
     /// <summary>

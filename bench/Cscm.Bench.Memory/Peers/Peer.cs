@@ -1,6 +1,7 @@
 using System.ComponentModel;
 using System.Diagnostics;
 using System.Globalization;
+using Cscm.Bench.Memory.Measuring;
 
 namespace Cscm.Bench.Memory.Peers;
 
@@ -29,7 +30,7 @@ public sealed class Peer : IDisposable
             RedirectStandardOutput = true,
             UseShellExecute = false,
         };
-        foreach (string argument in arguments)
+        foreach (string argument in (ReadOnlySpan<string>)[.. arguments, "--clock", Clock.Name])
             start.ArgumentList.Add(argument);
 
         Process process;

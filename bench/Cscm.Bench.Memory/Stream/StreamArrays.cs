@@ -1,4 +1,4 @@
-using System.Diagnostics;
+using Cscm.Bench.Memory.Measuring;
 
 namespace Cscm.Bench.Memory.Stream;
 
@@ -36,16 +36,16 @@ public sealed unsafe class StreamArrays
     /// <summary>Runs the four kernels once, in order.</summary>
     public SweepTimes Sweep(StreamVariant variant)
     {
-        long start = Stopwatch.GetTimestamp();
+        double start = Clock.Nanoseconds();
         StreamKernels.Copy(variant, _c, _a, _count);
-        long copied = Stopwatch.GetTimestamp();
+        double copied = Clock.Nanoseconds();
         StreamKernels.Scale(variant, _b, _c, Scalar, _count);
-        long scaled = Stopwatch.GetTimestamp();
+        double scaled = Clock.Nanoseconds();
         StreamKernels.Add(variant, _c, _a, _b, _count);
-        long added = Stopwatch.GetTimestamp();
+        double added = Clock.Nanoseconds();
         StreamKernels.Triad(variant, _a, _b, _c, Scalar, _count);
-        long done = Stopwatch.GetTimestamp();
-        return new SweepTimes(Nanoseconds(start, copied), Nanoseconds(copied, scaled), Nanoseconds(scaled, added), Nanoseconds(added, done));
+        double done = Clock.Nanoseconds();
+        return new SweepTimes(copied - start, scaled - copied, added - scaled, done - added);
     }
 
     /// <summary>Compares every element with what one or more sweeps leave.</summary>
@@ -60,8 +60,6 @@ public sealed unsafe class StreamArrays
                 throw new BenchException($"STREAM: element {i} is wrong: a={_a[i]} b={_b[i]} c={_c[i]}");
         }
     }
-
-    private static double Nanoseconds(long from, long to) => Stopwatch.GetElapsedTime(from, to).TotalNanoseconds;
 }
 
 /// <summary>Nanoseconds of each kernel in one sweep.</summary>
