@@ -15,7 +15,7 @@ namespace Cscm.Memory.Collections;
 /// </summary>
 internal sealed unsafe class CollectionGate : ITransactionParticipant
 {
-    private const int StripeCount = 1024;
+    private const int StripeCount = 256;
     private const int StripesAt = 32;
     private static readonly ConditionalWeakTable<HeapCore, ConcurrentDictionary<long, CollectionGate>> s_gates = [];
 
@@ -36,7 +36,7 @@ internal sealed unsafe class CollectionGate : ITransactionParticipant
     public bool IsBroken { get; private set; }
 
     /// <summary>What the open transaction has changed.</summary>
-    public Trees.NodeCopies Copies { get; } = new();
+    public NodeCopies Copies { get; } = new();
 
     public static CollectionGate Of(HeapCore core, long offset) =>
         s_gates.GetOrCreateValue(core).GetOrAdd(offset, static _ => new CollectionGate());
@@ -62,6 +62,15 @@ internal sealed unsafe class CollectionGate : ITransactionParticipant
         }
     }
 
+    /// <summary>Takes the gate for a transaction of several operations.</summary>
+    public void EnterLarger(TransactionContext context)
+    {
+        Enter(context);
+        ChangeStructure();
+    }
+
+    public bool IsHeldBy(TransactionContext context) => _owner == context;
+
     /// <summary>Says that only this part changes; readers of others go on.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void ChangePart(long offset) => _part = Stripe(offset);
@@ -73,7 +82,17 @@ internal sealed unsafe class CollectionGate : ITransactionParticipant
         _shared[1] = 1;
     }
 
-    public void Break() => IsBroken = true;
+    /// <summary>Ends an operation that failed: alone it leaves no trace; as part of a transaction it dooms that one.</summary>
+    public void Abort(TransactionContext context)
+    {
+        if (context.Depth > 1 && _owner == context)
+        {
+            ChangeStructure();
+            IsBroken = true;
+        }
+
+        context.Abort();
+    }
 
     public void Applying()
     {
@@ -123,7 +142,7 @@ internal sealed unsafe class CollectionGate : ITransactionParticipant
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public uint* Stripe(long offset) => _shared + StripesAt + (uint)(((ulong)offset * 0x9e3779b97f4a7c15) >> 54);
+    public uint* Stripe(long offset) => _shared + StripesAt + (uint)(((ulong)offset * 0x9e3779b97f4a7c15) >> 56);
 
     /// <summary>Whether nothing has changed since the versions were read, both even.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

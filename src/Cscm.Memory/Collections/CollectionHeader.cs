@@ -46,7 +46,7 @@ internal static unsafe class CollectionHeader
             {
                 if (!isDone)
                 {
-                    context.Abort();
+                    gate.Abort(context);
                 }
             }
 

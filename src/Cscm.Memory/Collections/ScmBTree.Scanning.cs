@@ -1,17 +1,15 @@
-using Cscm.Memory.Collections.Trees;
-
 namespace Cscm.Memory.Collections;
 
 public unsafe partial class ScmBTree<TKey, TValue, TComparer>
 {
     /// <summary>Walks the leaves in one direction; each is copied whole, at one moment, sorted, and cut to the bounds.</summary>
-    private sealed class TreeCursor(ScmBTree<TKey, TValue, TComparer> tree, TKey? lower, TKey? upper, bool isDescending)
+    private sealed class TreeCursor(ScmBTree<TKey, TValue, TComparer> tree, TKey? lower, TKey? upper, bool isDescending, bool isIncluded = true)
     {
         private readonly LeafEntry<TKey, TValue>[] _entries = new LeafEntry<TKey, TValue>[LeafLayout<TKey, TValue>.Capacity];
         private TKey? _lower = lower;
         private TKey? _upper = upper;
-        private bool _isLowerExclusive;
-        private bool _isUpperExclusive;
+        private bool _isLowerExclusive = !isIncluded;
+        private bool _isUpperExclusive = !isIncluded;
         private long _following;
         private uint _seenStructure;
         private bool _isEnded;
@@ -72,7 +70,7 @@ public unsafe partial class ScmBTree<TKey, TValue, TComparer>
             while (offset != 0 && Count == 0)
             {
                 byte* leaf = tree._store.Read(offset, LeafLayout<TKey, TValue>.Bytes);
-                if (Copy(leaf))
+                if (Select(Copy(leaf)))
                 {
                     return;
                 }
@@ -103,9 +101,12 @@ public unsafe partial class ScmBTree<TKey, TValue, TComparer>
                 byte* leaf = tree._start + offset;
                 uint* stripe = gate.Stripe(offset);
                 uint part = Volatile.Read(ref *stripe);
-                bool isPastEnd = Copy(leaf);
+                int copied = Copy(leaf);
                 long following = Following(leaf);
-                if (!gate.IsUnchanged(structure, stripe, part))
+                // Before, the entries may be torn; after, what their keys point to may be gone.
+                bool isSound = gate.IsUnchanged(structure, stripe, part);
+                bool isPastEnd = isSound && Select(copied);
+                if (!isSound || !gate.IsUnchanged(structure, stripe, part))
                 {
                     Count = 0;
                     return false;
@@ -152,16 +153,27 @@ public unsafe partial class ScmBTree<TKey, TValue, TComparer>
             return own ? tree._store.Header(at) : *(long*)(tree._start + tree._header + at);
         }
 
-        /// <summary>The leaf's entries inside the bounds, sorted. True: some lie beyond the far bound, so that no later leaf counts.</summary>
-        private bool Copy(byte* leaf)
+        private int Copy(byte* leaf)
+        {
+            int count = 0;
+            for (uint bits = LeafLayout<TKey, TValue>.Bitmap(leaf); bits != 0; bits &= bits - 1)
+            {
+                _entries[count++] = *LeafLayout<TKey, TValue>.Entry(leaf, System.Numerics.BitOperations.TrailingZeroCount(bits));
+            }
+
+            return count;
+        }
+
+        /// <summary>Keeps the entries inside the bounds, sorted. True: some lie beyond the far bound, so that no later leaf counts.</summary>
+        private bool Select(int copied)
         {
             Count = 0;
             bool isPastEnd = false;
-            for (uint bits = LeafLayout<TKey, TValue>.Bitmap(leaf); bits != 0; bits &= bits - 1)
+            for (int i = 0; i < copied; i++)
             {
-                LeafEntry<TKey, TValue> entry = *LeafLayout<TKey, TValue>.Entry(leaf, System.Numerics.BitOperations.TrailingZeroCount(bits));
-                bool isBelow = _lower is TKey lower && tree._comparer.Compare(entry.Key, lower) < (_isLowerExclusive ? 1 : 0);
-                bool isAbove = _upper is TKey upper && tree._comparer.Compare(entry.Key, upper) > (_isUpperExclusive ? -1 : 0);
+                LeafEntry<TKey, TValue> entry = _entries[i];
+                bool isBelow = _lower is TKey lower && tree._comparer.Compare(lower, entry.Key) > (_isLowerExclusive ? -1 : 0);
+                bool isAbove = _upper is TKey upper && tree._comparer.Compare(upper, entry.Key) < (_isUpperExclusive ? 1 : 0);
                 if (isBelow || isAbove)
                 {
                     isPastEnd |= isDescending ? isBelow : isAbove;

@@ -48,15 +48,19 @@ public unsafe partial class ScmBTree<TKey, TValue, TComparer>
         LinkBehind(context, offset, left, rightOffset, right, next, bitmap);
         if (_comparer.Compare(entry.Key, separator) < 0)
         {
-            AddToLeaf(context, offset, entry, hash);
+            LeafEdits.Add(_store, context, offset, entry, hash);
         }
         else
         {
             LeafLayout<TKey, TValue>.AddInPlace(right, entry, hash);
         }
 
-        AddChild(context, path, height - 1, separator, rightOffset);
+        AddChild(context, path, height - 1, Keep(context, separator), rightOffset);
     }
+
+    /// <summary>A key as inner nodes hold it.</summary>
+    private TKey Keep(TransactionContext context, in TKey key) =>
+        _comparer is IKeyOwner<TKey> owner ? owner.Copy(context, key) : key;
 
     /// <summary>Puts a new leaf behind another, whose bitmap is set in the same entry of the log.</summary>
     private void LinkBehind(TransactionContext context, long offset, byte* left, long rightOffset, byte* right, long next, uint bitmap)
@@ -204,6 +208,11 @@ public unsafe partial class ScmBTree<TKey, TValue, TComparer>
         int movedChildren = count - step.Index;
         TKey* keys = InnerLayout<TKey>.Keys(node) + keyIndex;
         long* children = InnerLayout<TKey>.Children(node) + step.Index;
+        if (_comparer is IKeyOwner<TKey> owner)
+        {
+            owner.Free(context, *keys);
+        }
+
         new ReadOnlySpan<TKey>(keys + 1, movedKeys).CopyTo(new Span<TKey>(keys, movedKeys));
         new ReadOnlySpan<long>(children + 1, movedChildren).CopyTo(new Span<long>(children, movedChildren));
         if (movedKeys > 0)

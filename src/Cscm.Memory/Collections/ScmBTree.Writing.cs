@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using Cscm.Memory.Collections.Trees;
 using Cscm.Memory.Transactions;
 
 namespace Cscm.Memory.Collections;
@@ -27,7 +26,7 @@ public unsafe partial class ScmBTree<TKey, TValue, TComparer>
         {
             if (!isDone)
             {
-                Fail(context);
+                _gate.Abort(context);
             }
         }
 
@@ -53,7 +52,7 @@ public unsafe partial class ScmBTree<TKey, TValue, TComparer>
         {
             if (!isDone)
             {
-                Fail(context);
+                _gate.Abort(context);
             }
         }
 
@@ -92,14 +91,7 @@ public unsafe partial class ScmBTree<TKey, TValue, TComparer>
         }
 
         _gate.ChangePart(offset);
-        slot = LeafLayout<TKey, TValue>.FreeSlot(bitmap, hash);
-        var entry = new LeafEntry<TKey, TValue> { Key = key, Value = value };
-        context.Write(offset + LeafLayout<TKey, TValue>.EntryAt(slot), (byte*)&entry, sizeof(LeafEntry<TKey, TValue>));
-        long word = LeafLayout<TKey, TValue>.FingerprintsAt + (slot & ~7);
-        ulong prints = *(ulong*)(leaf + word);
-        ((byte*)&prints)[slot & 7] = LeafLayout<TKey, TValue>.Fingerprint(hash);
-        context.Write(offset + word, prints);
-        context.Write(offset, bitmap | (1u << slot));
+        LeafEdits.StageAdd(context, leaf, offset, bitmap, new LeafEntry<TKey, TValue> { Key = key, Value = value }, hash);
         context.Write(_header + ScmBTreeHeader.CountAt, (ulong)(((ScmBTreeHeader*)(_start + _header))->Count + 1));
         return true;
     }
@@ -157,10 +149,7 @@ public unsafe partial class ScmBTree<TKey, TValue, TComparer>
             {
                 if (replace)
                 {
-                    leaf = _store.Edit(offset, LeafLayout<TKey, TValue>.Bytes);
-                    TValue* home = &LeafLayout<TKey, TValue>.Entry(leaf, slot)->Value;
-                    *home = value;
-                    _store.Stage(context, offset, leaf, (byte*)home - leaf, sizeof(TValue));
+                    LeafEdits.Replace<TKey, TValue>(_store, context, offset, slot, value);
                 }
 
                 return false;
@@ -172,7 +161,7 @@ public unsafe partial class ScmBTree<TKey, TValue, TComparer>
             }
             else
             {
-                AddToLeaf(context, offset, entry, hash);
+                LeafEdits.Add(_store, context, offset, entry, hash);
             }
         }
 
@@ -213,16 +202,5 @@ public unsafe partial class ScmBTree<TKey, TValue, TComparer>
 
         _store.SetHeader(context, ScmBTreeHeader.CountAt, _store.Header(ScmBTreeHeader.CountAt) - 1);
         return true;
-    }
-
-    private void AddToLeaf(TransactionContext context, long offset, in LeafEntry<TKey, TValue> entry, ulong hash)
-    {
-        byte* leaf = _store.Edit(offset, LeafLayout<TKey, TValue>.Bytes);
-        uint bitmap = LeafLayout<TKey, TValue>.Bitmap(leaf);
-        int slot = LeafLayout<TKey, TValue>.FreeSlot(bitmap, hash);
-        LeafLayout<TKey, TValue>.AddInPlace(leaf, entry, hash);
-        _store.Stage(context, offset, leaf, LeafLayout<TKey, TValue>.EntryAt(slot), sizeof(LeafEntry<TKey, TValue>));
-        _store.Stage(context, offset, leaf, LeafLayout<TKey, TValue>.FingerprintsAt + (slot & ~7), sizeof(ulong));
-        _store.Stage(context, offset, leaf, LeafLayout<TKey, TValue>.BitmapAt, sizeof(ulong));
     }
 }

@@ -1,6 +1,4 @@
 using System.Collections;
-using Cscm.Memory.Collections.Trees;
-using Cscm.Memory.Transactions;
 
 namespace Cscm.Memory.Collections;
 
@@ -41,7 +39,7 @@ public partial class ScmBTree<TKey, TValue, TComparer> : IEnumerable<KeyValuePai
     private readonly HeapCore _core;
     private readonly TComparer _comparer;
     private readonly CollectionGate _gate;
-    private readonly TreeStore _store;
+    private readonly NodeStore _store;
     private readonly long _header;
     private readonly unsafe byte* _start;
 
@@ -57,9 +55,12 @@ public partial class ScmBTree<TKey, TValue, TComparer> : IEnumerable<KeyValuePai
         _header = header.Offset;
         _comparer = comparer;
         _gate = CollectionGate.Of(_core, _header);
-        _store = new TreeStore(_core, _header, _gate);
+        _store = new NodeStore(_core, _gate, "B+tree", _header, ScmBTreeHeader.Size);
         CollectionHeader.Claim(_core, _gate, _header, "B+tree", LayoutFingerprint.Of<LeafEntry<TKey, TValue>>());
     }
+
+    /// <summary>For what is built on trees: see <see cref="CollectionGate"/>.</summary>
+    internal CollectionGate Gate => _gate;
 
     /// <summary>Entries in the tree.</summary>
     public unsafe long Count =>
@@ -109,6 +110,10 @@ public partial class ScmBTree<TKey, TValue, TComparer> : IEnumerable<KeyValuePai
     /// <summary>All entries in reverse order.</summary>
     public IEnumerable<KeyValuePair<TKey, TValue>> Descending() => Walk(default, default, isDescending: true);
 
+    /// <summary>The entry at or next to a key: after it, or descending, before it.</summary>
+    internal bool TryGetNeighbour(in TKey bound, bool isDescending, bool isIncluded, out TKey key, out TValue value) =>
+        TryGetFirst(new TreeCursor(this, isDescending ? null : bound, isDescending ? bound : null, isDescending, isIncluded), out key, out value);
+
     private static bool TryGetFirst(TreeCursor cursor, out TKey key, out TValue value)
     {
         bool found = cursor.LoadNext();
@@ -128,16 +133,5 @@ public partial class ScmBTree<TKey, TValue, TComparer> : IEnumerable<KeyValuePai
                 yield return new KeyValuePair<TKey, TValue>(entry.Key, entry.Value);
             }
         }
-    }
-
-    /// <summary>Ends an operation that failed: alone it leaves no trace; as part of a transaction it dooms that one.</summary>
-    private void Fail(TransactionContext context)
-    {
-        if (context.Depth > 1)
-        {
-            _gate.Break();
-        }
-
-        context.Abort();
     }
 }

@@ -502,6 +502,13 @@ internal sealed unsafe class TransactionContext : IDisposable
 
     private void ReadStaged(long offset, byte* target, long lengthBytes)
     {
+        if (_new.Count != 0 && _new.Holds(offset, _core.Allocator))
+        {
+            // Edited in place; its line may be shared with a block that has staged writes, and then the shadow's copy of it is old.
+            Buffer.MemoryCopy(_heap + offset, target, lengthBytes, lengthBytes);
+            return;
+        }
+
         if (_staging.LengthBytes > SearchedBytes)
         {
             (_shadow ??= new LineShadow()).Read(_heap, _staging, offset, target, lengthBytes);

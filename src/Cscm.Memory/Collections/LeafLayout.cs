@@ -3,7 +3,7 @@ using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 
-namespace Cscm.Memory.Collections.Trees;
+namespace Cscm.Memory.Collections;
 
 /// <summary>
 /// A leaf on the medium, as in FPTree (Oukid et al., SIGMOD 2016): one line with the bitmap of entries in use, both neighbours and a

@@ -3,10 +3,10 @@ using System.Runtime.CompilerServices;
 using Cscm.Memory.Allocation;
 using Cscm.Memory.Transactions;
 
-namespace Cscm.Memory.Collections.Trees;
+namespace Cscm.Memory.Collections;
 
-/// <summary>The nodes of one tree as its writing transaction sees them, and the edits it stages. Used under the write lock.</summary>
-internal sealed unsafe class TreeStore(HeapCore core, long header, CollectionGate gate)
+/// <summary>The nodes of one collection as its writing transaction sees them, and the edits it stages. Used under the write lock.</summary>
+internal sealed unsafe class NodeStore(HeapCore core, CollectionGate gate, string kind, long header, int headerBytes)
 {
     private readonly NodeCopies _copies = gate.Copies;
     private readonly byte* _start = core.Start;
@@ -46,11 +46,11 @@ internal sealed unsafe class TreeStore(HeapCore core, long header, CollectionGat
         Stage(context, offset, node, at, sizeof(ulong));
     }
 
-    /// <summary>A word of the tree's header, own changes included.</summary>
-    public long Header(int at) => *(long*)(Read(header, ScmBTreeHeader.Size) + at);
+    /// <summary>A word of the collection's header, own changes included.</summary>
+    public long Header(int at) => *(long*)(Read(header, headerBytes) + at);
 
     public void SetHeader(TransactionContext context, int at, long value) =>
-        StageWord(context, header, Edit(header, ScmBTreeHeader.Size), at, (ulong)value);
+        StageWord(context, header, Edit(header, headerBytes), at, (ulong)value);
 
     /// <summary>A new node, its first line zero, edited in place.</summary>
     public long Allocate(TransactionContext context, int lengthBytes, out byte* node)
@@ -83,5 +83,5 @@ internal sealed unsafe class TreeStore(HeapCore core, long header, CollectionGat
 
     [DoesNotReturn]
     public void ThrowDamaged(long offset) =>
-        throw core.Corrupt(header, $"the B+tree here points to 0x{offset:x}, where no node can be", "Restore the heap from a backup");
+        throw core.Corrupt(header, $"the {kind} here points to 0x{offset:x}, where no node can be", "Restore the heap from a backup");
 }

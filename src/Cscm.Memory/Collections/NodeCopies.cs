@@ -1,4 +1,4 @@
-namespace Cscm.Memory.Collections.Trees;
+namespace Cscm.Memory.Collections;
 
 /// <summary>
 /// The nodes a transaction has changed, as it sees them, at addresses that do not move: later operations of the same transaction read
