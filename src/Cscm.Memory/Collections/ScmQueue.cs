@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Runtime.InteropServices;
 
 namespace Cscm.Memory.Collections;
@@ -6,7 +7,7 @@ namespace Cscm.Memory.Collections;
 /// A durable first-in, first-out queue of unmanaged items: an append log whose head is cut as items are taken. Transactions and threads as
 /// in <see cref="ScmLog"/>: writers, and those who take, one at a time.
 /// </summary>
-public sealed unsafe class ScmQueue<T>
+public sealed unsafe class ScmQueue<[DynamicallyAccessedMembers(LayoutFingerprint.Needs)] T>
     where T : unmanaged
 {
     private readonly ScmLog _log;
