@@ -34,12 +34,23 @@ internal sealed record Drives(string Dotnet, string Payload)
                 file.SetLength(QemuArguments.DriveBytes);
             await MakeFileSystemAsync(incomplete, root, cancellationToken);
             File.Move(incomplete, image);
+            RemoveOldPayloads(files);
             return image;
         }
         finally
         {
             Directory.Delete(root, recursive: true);
             File.Delete(incomplete);
+        }
+    }
+
+    /// <summary>Every build of the payload has an image of its own; a machine that still reads one keeps it open.</summary>
+    private static void RemoveOldPayloads(MachineFiles files)
+    {
+        foreach (FileInfo old in new DirectoryInfo(files.Directory).EnumerateFiles("payload-*"))
+        {
+            if (old.LastWriteTimeUtc < TimeProvider.System.GetUtcNow().UtcDateTime.AddDays(-1))
+                old.Delete();
         }
     }
 
