@@ -16,6 +16,9 @@ internal sealed class HttpCall<TRequest, TResponse> : IAsyncStreamReader<TRespon
     private readonly CallOptions _options;
     private readonly string? _host;
     private readonly CancellationTokenSource _cancellation;
+
+    // Kept apart: a response of headers alone ends the call, and with it the source, before its empty body was read.
+    private readonly CancellationToken _cancellationToken;
     private readonly TaskCompletionSource<Metadata> _headers = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Lock _endLock = new();
     private Task<MessageReader> _started = null!;
@@ -35,6 +38,7 @@ internal sealed class HttpCall<TRequest, TResponse> : IAsyncStreamReader<TRespon
         _host = host;
         _options = options;
         _cancellation = CancellationTokenSource.CreateLinkedTokenSource(options.CancellationToken, channel.Disposed);
+        _cancellationToken = _cancellation.Token;
     }
 
     public Task<Metadata> Headers => _headers.Task;
@@ -57,9 +61,9 @@ internal sealed class HttpCall<TRequest, TResponse> : IAsyncStreamReader<TRespon
         try
         {
             var reader = await _started;
-            var message = await reader.ReadAsync(_method.ResponseMarshaller, _cancellation.Token);
+            var message = await reader.ReadAsync(_method.ResponseMarshaller, _cancellationToken);
             if (message is not null)
-                await reader.ExpectEndAsync(_cancellation.Token);
+                await reader.ExpectEndAsync(_cancellationToken);
             EndWithTrailers(_response!.TrailingHeaders);
             if (message is null)
                 throw new RpcException(new Status(StatusCode.Internal, "The server answered OK without a message."));
@@ -85,7 +89,10 @@ internal sealed class HttpCall<TRequest, TResponse> : IAsyncStreamReader<TRespon
         try
         {
             var reader = await _started;
-            _current = await reader.ReadAsync(_method.ResponseMarshaller, _cancellation.Token);
+            // A response of headers alone has ended already, and is disposed of.
+            if (_end is { Status.StatusCode: StatusCode.OK })
+                return false;
+            _current = await reader.ReadAsync(_method.ResponseMarshaller, _cancellationToken);
             if (_current is not null)
                 return true;
             EndWithTrailers(_response!.TrailingHeaders);
@@ -124,16 +131,14 @@ internal sealed class HttpCall<TRequest, TResponse> : IAsyncStreamReader<TRespon
             AddHeaders(request);
             StartDeadline(request);
 
-            _response = await _channel.Invoker.SendAsync(request, _cancellation.Token);
+            _response = await _channel.Invoker.SendAsync(request, _cancellationToken);
             ResponseStatus.ThrowIfNotGrpc(_response);
-            if (ResponseStatus.TryRead(_response.Headers, out _))
-            {
-                _headers.TrySetResult([]);
+            var isHeadersOnly = ResponseStatus.TryRead(_response.Headers, out _);
+            _headers.TrySetResult(isHeadersOnly ? [] : ResponseStatus.ToMetadata(_response.Headers));
+            if (isHeadersOnly)
                 EndWithTrailers(_response.Headers);
-            }
-            _headers.TrySetResult(ResponseStatus.ToMetadata(_response.Headers));
 
-            var body = await _response.Content.ReadAsStreamAsync(_cancellation.Token);
+            var body = isHeadersOnly ? Stream.Null : await _response.Content.ReadAsStreamAsync(_cancellationToken);
             _body = PipeReader.Create(body);
             return new MessageReader(_body, _method.FullName, _channel.Options.MaxReceiveMessageSize ?? int.MaxValue)
             {
