@@ -27,7 +27,7 @@ internal sealed record DemoOptions
     /// <summary>Also written here, for programs to read; null for nowhere.</summary>
     public string? ReportFile { get; init; }
 
-    public long VolumeBytes => (IsQuick ? 64L : 256L) << 20;
+    public long VolumeBytes => (IsQuick ? 128L : 256L) << 20;
 
     public int StreamElements => IsQuick ? 200_000 : 5_000_000;
 
@@ -37,6 +37,9 @@ internal sealed record DemoOptions
 
     /// <summary>How often a container is killed in the middle of its inserts.</summary>
     public int BTreeKills => IsQuick ? 2 : 5;
+
+    /// <summary>Room for far more inserts than happen until the kill takes effect.</summary>
+    public long HeapBytes => VolumeBytes / 2;
 
     /// <summary>Inserts before each kill.</summary>
     public int BTreeInserts => IsQuick ? 200 : 2000;

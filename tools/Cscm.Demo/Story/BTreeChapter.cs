@@ -37,7 +37,7 @@ internal sealed class BTreeChapter(DemoOptions options, Func<string, Task<Contai
     private async Task<long> InsertUntilKilledAsync(int round, long killAfter)
     {
         await using Container container = await createContainer($"inserter-{round}");
-        Process process = container.Start("bench", "btree", "insert", "--path", _heapFile, "--count", $"{long.MaxValue}", "--acknowledge");
+        Process process = container.Start("bench", "btree", "insert", "--path", _heapFile, "--size", $"{options.HeapBytes}", "--count", $"{long.MaxValue}", "--acknowledge");
         Task<string> errors = process.StandardError.ReadToEndAsync();
         long last = 0;
         Task? killing = null;
