@@ -12,6 +12,9 @@ internal sealed class Bench(CsiClient client, Func<long> readResidentSizeBytes, 
     /// <summary>Before each measurement, so that code is compiled and connections are open when the counting begins.</summary>
     private const int WarmUpCyclesPerWorker = 10;
 
+    /// <summary>After the last call: the driver gives memory back when it rests, which is how it spends its life.</summary>
+    private static readonly TimeSpan s_restBeforeMemory = TimeSpan.FromSeconds(3);
+
     public async Task RunAsync(IReadOnlyList<string> pools)
     {
         GetPluginInfoResponse plugin = await client.Identity.GetPluginInfoAsync(new GetPluginInfoRequest());
@@ -23,8 +26,11 @@ internal sealed class Bench(CsiClient client, Func<long> readResidentSizeBytes, 
             var results = new List<Measurement>();
             foreach (int workers in settings.Workers)
                 results.Add(await MeasureAsync(pool, workers));
+            double busyMegabytes = readResidentSizeBytes() / 1e6;
+            await Task.Delay(s_restBeforeMemory);
             double residentMegabytes = readResidentSizeBytes() / 1e6;
-            Print(pool, results, residentMegabytes);
+            Print(pool, results);
+            Console.WriteLine($"driver's resident memory: {Number(busyMegabytes)} MB right after the last call, {Number(residentMegabytes)} MB {s_restBeforeMemory.TotalSeconds} s later");
             if (summary.Length == 0)
                 summary = Summary(results, residentMegabytes);
         }
@@ -71,7 +77,7 @@ internal sealed class Bench(CsiClient client, Func<long> readResidentSizeBytes, 
 
     private static string ParameterOf(string pool) => pool == "none" ? "" : pool;
 
-    private static void Print(string pool, List<Measurement> results, double residentMegabytes)
+    private static void Print(string pool, List<Measurement> results)
     {
         Console.WriteLine();
         string header = $"{pool} pool",
@@ -81,7 +87,6 @@ internal sealed class Bench(CsiClient client, Func<long> readResidentSizeBytes, 
         foreach (string rpc in results[0].Latencies.Names)
             Console.WriteLine($"{rpc,-18}{string.Concat(results.Select(result => $"  {Number(result.Latencies.Percentile(rpc, 50)),7}  {Number(result.Latencies.Percentile(rpc, 99)),7}"))}");
         Console.WriteLine($"{"cycles/s",-18}{string.Concat(results.Select(result => $"  {Number(result.CyclesPerSecond),16}"))}");
-        Console.WriteLine($"driver's resident memory {Number(residentMegabytes)} MB");
     }
 
     private static string Summary(List<Measurement> results, double residentMegabytes)
