@@ -42,5 +42,5 @@ internal sealed record DemoOptions
     public long HeapBytes => VolumeBytes / 2;
 
     /// <summary>Inserts before each kill.</summary>
-    public int BTreeInserts => IsQuick ? 200 : 2000;
+    public int BTreeInserts => IsQuick ? 200 : 1000;
 }
