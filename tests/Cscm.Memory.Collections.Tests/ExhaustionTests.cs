@@ -18,9 +18,11 @@ public sealed class ExhaustionTests
         for (int i = 0; i < added; i++)
         {
             Assert.True(tree.Remove(i * 7919L % 1_000_003));
+            Assert.Empty(i % 100 == 0 ? tree.Verify() : []);
         }
 
         Assert.Empty(tree);
+        CheckReachable(test, checker => checker.Register<ScmBTreeHeader>("it", tree.Walk), blocks: 1);
         Assert.InRange(Fill(i => tree.Set(-i, i)), added / 2, long.MaxValue);
         CheckReachable(test, checker => checker.Register<ScmBTreeHeader>("it", tree.Walk));
     }
@@ -35,8 +37,14 @@ public sealed class ExhaustionTests
         Assert.Equal(added, tree.Count);
         Assert.Equal(added, tree.AsEnumerable().LongCount());
         CheckReachable(test, checker => checker.Register<ScmBTreeHeader>("it", tree.Walk));
-        Assert.True(tree.Remove(BitConverter.GetBytes(0L)));
-        Assert.True(tree.Set(BitConverter.GetBytes(0L), new byte[100]));
+        for (long i = 0; i < added; i++)
+        {
+            Assert.True(tree.Remove(BitConverter.GetBytes(i * 7919)));
+            Assert.Empty(i % 100 == 0 ? tree.Verify() : []);
+        }
+
+        CheckReachable(test, checker => checker.Register<ScmBTreeHeader>("it", tree.Walk), blocks: 1);
+        Assert.True(tree.Set("x"u8, new byte[100]));
     }
 
     [Fact]
@@ -109,12 +117,12 @@ public sealed class ExhaustionTests
         }
     }
 
-    private static void CheckReachable(TestHeap test, Action<HeapChecker> register)
+    private static void CheckReachable(TestHeap test, Action<HeapChecker> register, long blocks = 0)
     {
         var checker = new HeapChecker(test.Heap);
         register(checker);
         HeapCheckResult result = checker.Run();
         Assert.Empty(result.Problems);
-        Assert.True(result.ReachableBlocks > 1);
+        Assert.True(blocks == 0 ? result.ReachableBlocks > 1 : result.ReachableBlocks == blocks);
     }
 }

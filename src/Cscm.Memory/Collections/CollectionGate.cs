@@ -16,10 +16,12 @@ namespace Cscm.Memory.Collections;
 internal sealed unsafe class CollectionGate : ITransactionParticipant
 {
     private const int StripeCount = 256;
+    private const int LockAt = 16;
     private const int StripesAt = 32;
     private static readonly ConditionalWeakTable<HeapCore, ConcurrentDictionary<long, CollectionGate>> s_gates = [];
 
-    // Pinned: [0] the structure's version, [1] 1 while a writer's own reads differ from what is committed, [32…] versions of parts.
+    // Pinned: [0] the structure's version, [1] 1 while a writer's own reads differ from what is committed, [16] 1 while a writer is inside,
+    // [32…] versions of parts.
     private readonly uint[] _versions = GC.AllocateArray<uint>(StripesAt + StripeCount, pinned: true);
     private readonly uint* _shared;
     private TransactionContext? _owner;
@@ -49,11 +51,12 @@ internal sealed unsafe class CollectionGate : ITransactionParticipant
     {
         if (_owner != context)
         {
-            if (Interlocked.CompareExchange(ref _owner, context, null) is not null)
+            if (Interlocked.CompareExchange(ref _shared[LockAt], 1, 0) != 0)
             {
                 Wait(context);
             }
 
+            _owner = context;
             context.Enlist(this);
         }
         else if (IsBroken)
@@ -126,7 +129,8 @@ internal sealed unsafe class CollectionGate : ITransactionParticipant
             Copies.Clear();
         }
 
-        Volatile.Write(ref _owner, null);
+        _owner = null;
+        Volatile.Write(ref _shared[LockAt], 0);
     }
 
     // --- Readers ---
@@ -197,7 +201,7 @@ internal sealed unsafe class CollectionGate : ITransactionParticipant
             spinner.SpinOnce();
             context.Core.ThrowIfUnusable();
         }
-        while (Volatile.Read(ref _owner) is not null || Interlocked.CompareExchange(ref _owner, context, null) is not null);
+        while (Volatile.Read(ref _shared[LockAt]) != 0 || Interlocked.CompareExchange(ref _shared[LockAt], 1, 0) != 0);
     }
 
     private static void ThrowBroken(TransactionContext context) =>

@@ -1,5 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics.X86;
 using Cscm.Memory.Allocation;
 using Cscm.Memory.Transactions;
 
@@ -46,6 +47,23 @@ internal sealed unsafe class NodeStore(HeapCore core, CollectionGate gate, strin
         Stage(context, offset, node, at, sizeof(ulong));
     }
 
+    /// <summary>Sets a word that nothing else in this operation reads: alone in its transaction, without a copy of the node.</summary>
+    public void SetWord(TransactionContext context, long offset, int lengthBytes, long at, ulong value)
+    {
+        if (context.Depth > 1 || _copies.TryGet(offset, out _))
+        {
+            StageWord(context, offset, Edit(offset, lengthBytes), at, value);
+            return;
+        }
+
+        if (!IsInside(offset, lengthBytes))
+        {
+            ThrowDamaged(offset);
+        }
+
+        context.Write(offset + at, value);
+    }
+
     /// <summary>A word of the collection's header, own changes included.</summary>
     public long Header(int at) => *(long*)(Read(header, headerBytes) + at);
 
@@ -57,6 +75,15 @@ internal sealed unsafe class NodeStore(HeapCore core, CollectionGate gate, strin
     {
         long offset = context.Allocate(lengthBytes, 64, zeroed: false).Offset;
         node = _start + offset;
+        if (Sse.IsSupported)
+        {
+            // Not touched for long: all its lines come in at once.
+            for (int at = 64; at < lengthBytes; at += 64)
+            {
+                Sse.Prefetch0(node + at);
+            }
+        }
+
         new Span<byte>(node, 64).Clear();
         _copies.AddNew(offset, node);
         return offset;

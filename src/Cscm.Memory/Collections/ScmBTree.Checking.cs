@@ -30,6 +30,11 @@ public unsafe partial class ScmBTree<TKey, TValue, TComparer>
             VerifyNode(header->Root, Height(), null, null, ref previous, ref count, problems);
         }
 
+        if (header->Height > 0 && InnerLayout<TKey>.Count(_start + header->Root) == 0)
+        {
+            problems.Add($"the root at 0x{header->Root:x} has a single child");
+        }
+
         if (previous != header->LastLeaf || (previous != 0 && LeafLayout<TKey, TValue>.Next(_start + previous) != 0))
         {
             problems.Add($"the last leaf is at 0x{previous:x}, the header says 0x{header->LastLeaf:x}");

@@ -12,6 +12,7 @@ public unsafe partial class ScmBTree<TKey, TValue, TComparer>
     /// <summary>The value of a key; false when the key is not there.</summary>
     public bool TryGetValue(in TKey key, out TValue value)
     {
+        _core.ThrowIfUnusable();
         if (!_gate.IsMine(_core))
         {
             ulong hash = _comparer.Hash(key);
@@ -37,7 +38,6 @@ public unsafe partial class ScmBTree<TKey, TValue, TComparer>
     [MethodImpl(MethodImplOptions.NoInlining)]
     private bool TryGetValueSlow(in TKey key, out TValue value)
     {
-        _core.ThrowIfUnusable();
         ulong hash = _comparer.Hash(key);
         if (_gate.IsMine(_core))
         {

@@ -82,8 +82,7 @@ public unsafe partial class ScmBTree<TKey, TValue, TComparer>
         }
         else
         {
-            byte* node = _store.Edit(leaf, LeafLayout<TKey, TValue>.Bytes);
-            _store.StageWord(context, leaf, node, LeafLayout<TKey, TValue>.PreviousAt, (ulong)previous);
+            _store.SetWord(context, leaf, LeafLayout<TKey, TValue>.Bytes, LeafLayout<TKey, TValue>.PreviousAt, (ulong)previous);
         }
     }
 
@@ -95,8 +94,7 @@ public unsafe partial class ScmBTree<TKey, TValue, TComparer>
         }
         else
         {
-            byte* node = _store.Edit(leaf, LeafLayout<TKey, TValue>.Bytes);
-            _store.StageWord(context, leaf, node, LeafLayout<TKey, TValue>.NextAt, (ulong)next);
+            _store.SetWord(context, leaf, LeafLayout<TKey, TValue>.Bytes, LeafLayout<TKey, TValue>.NextAt, (ulong)next);
         }
     }
 

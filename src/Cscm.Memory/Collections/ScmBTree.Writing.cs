@@ -16,10 +16,18 @@ public unsafe partial class ScmBTree<TKey, TValue, TComparer>
         bool isRemoved;
         try
         {
-            _gate.Enter(context);
-            isRemoved = context.Depth == 1
-                ? RemoveAlone(context, key, out value)
-                : RemoveThroughCopies(context, key, out value);
+            if (context.Depth == 1)
+            {
+                ulong hash = _comparer.Hash(key);
+                byte* leaf = EnterAt(context, key, hash);
+                isRemoved = RemoveAlone(context, leaf, key, hash, out value);
+            }
+            else
+            {
+                _gate.Enter(context);
+                isRemoved = RemoveThroughCopies(context, key, out value);
+            }
+
             isDone = true;
         }
         finally
@@ -42,10 +50,18 @@ public unsafe partial class ScmBTree<TKey, TValue, TComparer>
         bool isAdded;
         try
         {
-            _gate.Enter(context);
-            isAdded = context.Depth == 1
-                ? PutAlone(context, key, value, replace)
-                : PutThroughCopies(context, key, value, replace);
+            if (context.Depth == 1)
+            {
+                ulong hash = _comparer.Hash(key);
+                byte* leaf = EnterAt(context, key, hash);
+                isAdded = PutAlone(context, leaf, key, value, hash, replace);
+            }
+            else
+            {
+                _gate.Enter(context);
+                isAdded = PutThroughCopies(context, key, value, replace);
+            }
+
             isDone = true;
         }
         finally
@@ -60,11 +76,22 @@ public unsafe partial class ScmBTree<TKey, TValue, TComparer>
         return isAdded;
     }
 
+    /// <summary>
+    /// Takes the gate and gives the key's leaf. The way down is gone first: taking the gate waits for the stores of the commit before, which
+    /// miss the caches, and so the misses of both overlap.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private bool PutAlone(TransactionContext context, in TKey key, in TValue value, bool replace)
+    private byte* EnterAt(TransactionContext context, in TKey key, ulong hash)
     {
-        ulong hash = _comparer.Hash(key);
+        uint structure = _gate.StructureVersion;
         byte* leaf = FindLeaf(key, hash);
+        _gate.Enter(context);
+        return _gate.IsUnchanged(structure) ? leaf : FindLeaf(key, hash);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private bool PutAlone(TransactionContext context, byte* leaf, in TKey key, in TValue value, ulong hash, bool replace)
+    {
         if (leaf == null)
         {
             return PutThroughCopies(context, key, value, replace);
@@ -97,10 +124,8 @@ public unsafe partial class ScmBTree<TKey, TValue, TComparer>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private bool RemoveAlone(TransactionContext context, in TKey key, out TValue value)
+    private bool RemoveAlone(TransactionContext context, byte* leaf, in TKey key, ulong hash, out TValue value)
     {
-        ulong hash = _comparer.Hash(key);
-        byte* leaf = FindLeaf(key, hash);
         if (leaf == null)
         {
             return RemoveThroughCopies(context, key, out value);

@@ -29,8 +29,8 @@ internal sealed unsafe class TransactionContext : IDisposable
     private OverflowWriter? _overflow;
     private StagingBuffer? _overflowRecord;
     private bool _isDoomed;
-    private ITransactionParticipant[] _participants = new ITransactionParticipant[4];
-    private int _participantCount;
+    private readonly List<ITransactionParticipant> _furtherParticipants = [];
+    private ITransactionParticipant? _participant;
 
     public TransactionContext(HeapCore core, Thread owner, int ownLane)
     {
@@ -117,12 +117,15 @@ internal sealed unsafe class TransactionContext : IDisposable
     /// <summary>Has the participant called at the end of the present transaction. Once per transaction and participant.</summary>
     public void Enlist(ITransactionParticipant participant)
     {
-        if (_participantCount == _participants.Length)
+        // Usually there is one, whose collection this is a single operation of.
+        if (_participant is null)
         {
-            Array.Resize(ref _participants, 2 * _participantCount);
+            _participant = participant;
         }
-
-        _participants[_participantCount++] = participant;
+        else
+        {
+            _furtherParticipants.Add(participant);
+        }
     }
 
     // --- Writing. Offsets have been checked by the caller. ---
@@ -395,9 +398,9 @@ internal sealed unsafe class TransactionContext : IDisposable
             throw;
         }
 
-        for (int i = 0; i < _participantCount; i++)
+        if (_participant is not null)
         {
-            _participants[i].Applying();
+            TellParticipants();
         }
 
         LogEntries.Apply(_medium, _core.Geometry, _core.Salt, _staging.Entries, _staging.End);
@@ -565,15 +568,32 @@ internal sealed unsafe class TransactionContext : IDisposable
         _shadow?.Clear();
         _overflow = null;
         _staging.Clear();
-        EndParticipants();
+        if (_participant is not null)
+        {
+            EndParticipants();
+        }
+    }
+
+    private void TellParticipants()
+    {
+        _participant!.Applying();
+        foreach (ITransactionParticipant participant in _furtherParticipants)
+        {
+            participant.Applying();
+        }
     }
 
     private void EndParticipants()
     {
-        // Last of all: another thread may go on as soon as a participant has released its lock.
-        for (; _participantCount > 0; _participants[_participantCount] = null!)
+        // Last of all: another thread may go on as soon as a participant has released its lock. The latest first.
+        for (int i = _furtherParticipants.Count - 1; i >= 0; i--)
         {
-            _participants[--_participantCount].Ended();
+            _furtherParticipants[i].Ended();
         }
+
+        _furtherParticipants.Clear();
+        ITransactionParticipant first = _participant!;
+        _participant = null;
+        first.Ended();
     }
 }
