@@ -18,7 +18,7 @@ public sealed class ExhaustionTests
         for (int i = 0; i < added; i++)
         {
             Assert.True(tree.Remove(i * 7919L % 1_000_003));
-            Assert.Empty(i % 100 == 0 ? tree.Verify() : []);
+            Assert.Empty(i % 100 == 0 || added - i < 200 ? tree.Verify() : []);
         }
 
         Assert.Empty(tree);
@@ -40,7 +40,7 @@ public sealed class ExhaustionTests
         for (long i = 0; i < added; i++)
         {
             Assert.True(tree.Remove(BitConverter.GetBytes(i * 7919)));
-            Assert.Empty(i % 100 == 0 ? tree.Verify() : []);
+            Assert.Empty(i % 100 == 0 || added - i < 200 ? tree.Verify() : []);
         }
 
         CheckReachable(test, checker => checker.Register<ScmBTreeHeader>("it", tree.Walk), blocks: 1);
