@@ -24,6 +24,7 @@ internal enum PersistSite
 
     // Fences (on page-cache media: the fsync in the same place).
     FenceCommit,
+    FenceNewBlocks,
     FenceHomes,
     FenceCheckpointFirst,
     FenceCheckpoint,

@@ -11,10 +11,13 @@ namespace Cscm.Memory.Transactions;
 /// One thread's side of a heap: the transaction it is in, its free blocks, its counters. Never used by two threads at once.
 /// Collections of this assembly use it directly.
 /// </summary>
-internal sealed unsafe class TransactionContext : IDisposable
+internal sealed unsafe partial class TransactionContext : IDisposable
 {
     // Longer transactions read their own writes through an index.
     private const long SearchedBytes = 1024;
+
+    /// <summary>New blocks with no more than this together are logged; past it, streaming the bytes twice costs more than a second fence.</summary>
+    private const long MaxLoggedNewBytes = 8 * 1024;
     private readonly HeapCore _core;
     private readonly MediumPort _medium;
     private readonly byte* _heap;
@@ -31,6 +34,7 @@ internal sealed unsafe class TransactionContext : IDisposable
     private bool _isDoomed;
     private readonly List<ITransactionParticipant> _furtherParticipants = [];
     private ITransactionParticipant? _participant;
+    private bool _newIsLogged;
 
     public TransactionContext(HeapCore core, Thread owner, int ownLane)
     {
@@ -329,177 +333,6 @@ internal sealed unsafe class TransactionContext : IDisposable
         if (Sse.IsSupported)
         {
             Sse.Prefetch0(home);
-        }
-    }
-
-    private void CommitOutermost()
-    {
-        _core.ThrowIfUnusable(forWriting: true);
-        if (_copies.Count != 0)
-        {
-            _copies.StageChanges(_staging);
-        }
-
-        if ((_new.Count | _freedCount) != 0)
-        {
-            StageAllocation();
-        }
-
-        if (!_staging.IsEmpty)
-        {
-            ulong sequence = CommitRecord();
-            if ((_new.Count | _freedCount) != 0 || _overflow is not null)
-            {
-                SettleAllocation(sequence);
-            }
-        }
-
-        Reset();
-        Depth = 0;
-    }
-
-    private ulong CommitRecord()
-    {
-        long recordBytes = _staging.Seal();
-        LogArea log = _core.Log;
-        LogRecord* record = _staging.Record;
-        bool syncWholeFile = _new.Count != 0;
-        if (recordBytes > log.MaxRecordBytes)
-        {
-            recordBytes = WriteOverflow(out record);
-            syncWholeFile = true;
-        }
-
-        int lane = log.Acquire(_ownLane);
-        ulong sequence;
-        try
-        {
-            // Seen under the lane's lock: a lane whose append failed is never appended to again.
-            _core.ThrowIfUnusable();
-            if (!log.HasSpace(lane, recordBytes))
-            {
-                _core.Checkpointer.MakeSpace(lane, recordBytes);
-            }
-
-            // The number first: an interlocked instruction would wait for the write-backs.
-            sequence = log.TakeNumber(lane);
-            if (_new.Count != 0)
-            {
-                WriteBackNewBlocks();
-            }
-
-            log.Append(lane, sequence, record, recordBytes, syncWholeFile);
-        }
-        catch (Exception failure)
-        {
-            // The record may or may not be durable, and its lane can take no other: nothing more is written until recovery decides.
-            _core.Fail(failure);
-            log.Release(lane);
-            throw;
-        }
-
-        if (_participant is not null)
-        {
-            TellParticipants();
-        }
-
-        LogEntries.Apply(_medium, _core.Geometry, _core.Salt, _staging.Entries, _staging.End);
-        log.Applied(lane);
-        bool halfFull = log.IsHalfFull(lane);
-        log.Release(lane);
-        if (halfFull)
-        {
-            _core.Checkpointer.Request();
-        }
-
-        CommitCount++;
-        LogLineCount += recordBytes / CacheLines.Size;
-        return sequence;
-    }
-
-    /// <summary>Adds the bits and descriptors to the record.</summary>
-    private void StageAllocation()
-    {
-        Run? described = null;
-        ReadOnlySpan<Block> blocks = _new.Blocks;
-        for (int i = 0; i < blocks.Length; i++)
-        {
-            ref readonly Block block = ref blocks[i];
-            Run run = block.Run;
-            if (!run.IsDescribed && !ReferenceEquals(run, described))
-            {
-                described = run;
-                _staging.Describe(run.HeaderOffset, run.Descriptor);
-            }
-
-            _staging.Bit(LogEntry.SetBit, run.HeaderOffset, block.Index);
-        }
-
-        for (int i = 0; i < _freedCount; i++)
-        {
-            _staging.Bit(LogEntry.ClearBit, _freed[i].Run.HeaderOffset, _freed[i].Index);
-        }
-    }
-
-    private void WriteBackNewBlocks()
-    {
-        ReadOnlySpan<Block> blocks = _new.Blocks;
-        for (int i = 0; i < blocks.Length; i++)
-        {
-            byte* start = _heap + blocks[i].Offset;
-            long size = _new.SizeBytes(i);
-            _medium.StoredUnseen(PersistSite.StoreNewBlock, start, size);
-            _medium.WriteBack(PersistSite.WriteBackNewBlock, start, size);
-            NewLineCount += (size + CacheLines.Size - 1) / CacheLines.Size;
-        }
-    }
-
-    private long WriteOverflow(out LogRecord* record)
-    {
-        _overflow = new OverflowWriter();
-        _overflowRecord ??= new StagingBuffer();
-        long recordBytes = _overflow.Write(_core, this, _staging, _overflowRecord);
-        if (recordBytes > _core.Log.MaxRecordBytes)
-        {
-            throw _core.Exhausted(
-                $"a transaction of {_staging.LengthBytes} bytes needs more pieces than its record holds", "Checkpoint or grow the heap, or use a larger log");
-        }
-
-        record = _overflowRecord.Record;
-        return recordBytes;
-    }
-
-    private void SettleAllocation(ulong sequence)
-    {
-        foreach (ref readonly Block block in _new.Blocks)
-        {
-            block.Run.IsDescribed = true;
-        }
-
-        for (int i = 0; i < _freedCount; i++)
-        {
-            // Older records may still write to the block when replayed: it is kept aside until the horizon has passed this one.
-            Quarantine(_freed[i], sequence);
-        }
-
-        if (_overflow is not null)
-        {
-            // Replay still reads these.
-            foreach (Block block in _overflow.Blocks)
-            {
-                Quarantine(block, sequence);
-            }
-
-            _overflow.Clear();
-        }
-    }
-
-    private void Quarantine(in Block block, ulong sequence)
-    {
-        _quarantine.Add(block, sequence);
-        if (_quarantine.IsFull)
-        {
-            FlushQuarantine();
         }
     }
 

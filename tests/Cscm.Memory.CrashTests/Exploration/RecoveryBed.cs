@@ -88,6 +88,10 @@ internal sealed unsafe class RecoveryBed : IDisposable
         {
             using ScmHeap heap = ScmHeap.Open(_path, _options with { Recorder = recorder });
         }
+        catch (ScmException failure) when (promise.AllowsNoHeap(failure))
+        {
+            return null;
+        }
         finally
         {
             model.Certain.CopyTo(Bytes);

@@ -14,6 +14,10 @@ internal static class ScenarioTable
         new CheckpointScenario(),
         new TwoLanesScenario(),
         new InterleavedCommitsScenario(),
+        new RootsScenario(),
+        new GrowthScenario(),
+        new ListScenario(),
+        new LargeListScenario(),
     ];
 
     /// <summary>Cheap ones first: a mutation is caught by the first that notices.</summary>
