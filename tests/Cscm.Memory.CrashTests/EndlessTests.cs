@@ -23,7 +23,7 @@ public sealed class EndlessTests(ITestOutputHelper output)
             Console.WriteLine($"round {round}, seed {seed}, {stateCount} states so far");
             Parallel.ForEach(ScenarioTable.All, scenario =>
             {
-                var options = new ExplorationOptions { Seed = seed, SampleCount = 600, RecoveryEvery = 200 };
+                var options = new ExplorationOptions { Seed = seed, Thoroughness = 3, RecoveryEvery = 200 };
                 ExplorationResult found = Explorer.Explore(RecordedRun.Record(scenario), options);
                 Interlocked.Add(ref stateCount, found.DistinctStates);
                 Assert.True(found.Violations.Count == 0, $"seed {seed}: {string.Join(Environment.NewLine, found.Violations)}");

@@ -56,7 +56,7 @@ public sealed class MutationTests(ITestOutputHelper output)
         }
         // What recovery leaves out shows only when it is itself cut short.
         bool isOfRecovery = site.ToString().Contains("Recover", StringComparison.Ordinal);
-        var options = new ExplorationOptions { Dropped = site, SampleCount = isOfRecovery ? 12 : 60, RecoveryEvery = isOfRecovery ? 3 : 0 };
+        var options = new ExplorationOptions { Dropped = site, Thoroughness = isOfRecovery ? 0.06 : 0.3, RecoveryEvery = isOfRecovery ? 3 : 0 };
         return Explorer.Explore(run, options).Violations is [Violation first, ..] ? first.ToString() : null;
     }
 

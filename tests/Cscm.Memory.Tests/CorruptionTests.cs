@@ -96,10 +96,10 @@ public sealed class CorruptionTests
         byte[] image = File.ReadAllBytes(test.Path);
         var random = new Random(4);
         int refused = 0;
-        for (int i = 0; i < 500; i++)
+        for (int i = 0; i < 1500; i++)
         {
             byte[] damaged = [.. image];
-            int at = (int)MediaLayout.LogStart + random.Next(16 << 10);
+            int at = (int)MediaLayout.LogStart + random.Next(64 << 10);
             damaged[at] ^= (byte)random.Next(1, 256);
             File.WriteAllBytes(copy, damaged);
             try
@@ -116,7 +116,7 @@ public sealed class CorruptionTests
             }
         }
 
-        Assert.InRange(refused, 100, 500);
+        Assert.InRange(refused, 100, 1500);
     }
 
     private static bool IsInUnusedRoot(long at)

@@ -22,10 +22,13 @@ internal static unsafe class CheckpointWriter
         slot->LaneCount = (ulong)tails.Length;
         tails.CopyTo(new Span<long>(slotBytes + CheckpointSlot.TailsAt, tails.Length));
         slot->Checksum = MediaHash.Compute(slotBytes, length, salt);
-        medium.Stream(PersistSite.StoreCheckpoint, medium.Start + MediaLayout.CheckpointA, slotBytes, padded);
-        medium.Fence(firstFence, ref fenceCount, MediaLayout.CheckpointA, padded);
-        medium.Stream(PersistSite.StoreCheckpoint, medium.Start + MediaLayout.CheckpointB, slotBytes, padded);
-        medium.Fence(fence, ref fenceCount, MediaLayout.CheckpointB, padded);
+        // A failure may have torn slot B, and none has been written since: then A is the only one, and is not to be touched first.
+        bool isBTorn = !IsValid(medium, medium.Start + MediaLayout.CheckpointB, tails.Length, salt);
+        (long first, long second) = isBTorn ? (MediaLayout.CheckpointB, MediaLayout.CheckpointA) : (MediaLayout.CheckpointA, MediaLayout.CheckpointB);
+        medium.Stream(PersistSite.StoreCheckpoint, medium.Start + first, slotBytes, padded);
+        medium.Fence(firstFence, ref fenceCount, first, padded);
+        medium.Stream(PersistSite.StoreCheckpoint, medium.Start + second, slotBytes, padded);
+        medium.Fence(fence, ref fenceCount, second, padded);
     }
 
     /// <summary>The valid slot with the higher generation; false when neither is valid.</summary>
@@ -37,8 +40,7 @@ internal static unsafe class CheckpointWriter
         {
             byte* start = medium.Start + offset;
             CheckpointSlot slot = *(CheckpointSlot*)start;
-            if (slot.Magic != CheckpointSlot.ExpectedMagic || slot.LaneCount != (ulong)laneCount ||
-                (found && slot.Generation < best.Generation) || !IsIntact(medium, start, laneCount, salt))
+            if ((found && slot.Generation < best.Generation) || !IsValid(medium, start, laneCount, salt))
             {
                 continue;
             }
@@ -49,6 +51,12 @@ internal static unsafe class CheckpointWriter
         }
 
         return found;
+    }
+
+    private static bool IsValid(MediumPort medium, byte* start, int laneCount, ulong salt)
+    {
+        var slot = (CheckpointSlot*)start;
+        return slot->Magic == CheckpointSlot.ExpectedMagic && slot->LaneCount == (ulong)laneCount && IsIntact(medium, start, laneCount, salt);
     }
 
     private static bool IsIntact(MediumPort medium, byte* start, int laneCount, ulong salt)

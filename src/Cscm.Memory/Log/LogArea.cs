@@ -112,7 +112,9 @@ internal sealed unsafe class LogArea : IDisposable
         long physical = head & _laneMask;
         if (physical + recordBytes > LaneBytes || physical == 0)
         {
-            head = StartLap(lane, head, recordBytes, sequence);
+            long start = StartLap(lane, head, recordBytes, sequence);
+            record->Kind = start == head ? record->Kind : (LogRecordKind)((uint)record->Kind | (uint)LogRecordKind.AfterPad);
+            head = start;
             physical = head & _laneMask;
         }
 

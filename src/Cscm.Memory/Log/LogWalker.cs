@@ -40,7 +40,14 @@ internal unsafe ref struct LogWalker
             long room = _log.PhysicalStart(_lane) + _log.LaneBytes - address;
             if (_verify && !IsValid(record, room))
             {
-                return null;
+                if (!IsMissingPad())
+                {
+                    return null;
+                }
+
+                Position = _log.LapStartAfter(Position);
+                _salt = _log.LapSalt(_lane, Position);
+                continue;
             }
 
             if (record->Kind == LogRecordKind.Pad)
@@ -69,25 +76,55 @@ internal unsafe ref struct LogWalker
         return IsValid(record, _log.PhysicalStart(_lane) + _log.LaneBytes - (byte*)record) ? record : null;
     }
 
+    /// <summary>Whether this lap ends here with a pad that did not arrive: the next lap's first record says so, and nothing in between denies it.</summary>
+    private readonly bool IsMissingPad()
+    {
+        long next = _log.LapStartAfter(Position);
+        if (next == Position || (Position & (_log.LaneBytes - 1)) == 0)
+        {
+            return false;
+        }
+
+        LogWalker atNext = this;
+        atNext.Position = next;
+        atNext._salt = _log.LapSalt(_lane, next);
+        LogRecord* first = atNext.Peek();
+        if (first == null || !first->FollowsPad)
+        {
+            return false;
+        }
+
+        LogWalker between = this;
+        for (between.Position += CacheLines.Size; between.Position < next; between.Position += CacheLines.Size)
+        {
+            if (between.Peek() != null)
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
     private readonly bool IsValid(LogRecord* record, long room)
     {
         uint length = record->LengthBytes;
         if (length < LogRecord.Size || length > room || length % sizeof(ulong) != 0 || record->Sequence == 0 ||
-            record->Kind is not (LogRecordKind.Transaction or LogRecordKind.Pad or LogRecordKind.Overflow))
+            record->BareKind is not (LogRecordKind.Transaction or LogRecordKind.Pad or LogRecordKind.Overflow))
         {
             return false;
         }
 
         if (!_medium.Keeps(PersistSite.ChecksumRecord))
         {
-            return record->Kind != LogRecordKind.Overflow || RecordParts.ArePiecesIntact(_medium, _heapBytes, _heapSalt, record);
+            return record->BareKind != LogRecordKind.Overflow || RecordParts.ArePiecesIntact(_medium, _heapBytes, _heapSalt, record);
         }
 
         // The checksum was computed with its own field zero.
         LogRecord header = *record;
         ulong expected = header.Checksum;
         return expected == Checksum(record, length) &&
-            (record->Kind != LogRecordKind.Overflow || RecordParts.ArePiecesIntact(_medium, _heapBytes, _heapSalt, record));
+            (record->BareKind != LogRecordKind.Overflow || RecordParts.ArePiecesIntact(_medium, _heapBytes, _heapSalt, record));
     }
 
     private readonly ulong Checksum(LogRecord* record, uint length)

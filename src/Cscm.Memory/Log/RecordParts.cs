@@ -7,11 +7,11 @@ namespace Cscm.Memory.Log;
 internal static unsafe class RecordParts
 {
     public static int Count(LogRecord* record) =>
-        record->Kind == LogRecordKind.Overflow ? (int)((record->LengthBytes - LogRecord.Size) / OverflowPiece.Size) : 1;
+        record->BareKind == LogRecordKind.Overflow ? (int)((record->LengthBytes - LogRecord.Size) / OverflowPiece.Size) : 1;
 
     public static void Get(byte* heap, LogRecord* record, int index, out byte* start, out byte* end)
     {
-        if (record->Kind == LogRecordKind.Overflow)
+        if (record->BareKind == LogRecordKind.Overflow)
         {
             OverflowPiece* piece = Pieces(record) + index;
             start = heap + piece->Offset;

@@ -24,6 +24,11 @@ internal struct LogRecord
     /// <summary>Of the record with this field zero, seeded with the lane's salt for this lap.</summary>
     [FieldOffset(16)]
     public ulong Checksum;
+
+    /// <summary>The kind without <see cref="LogRecordKind.AfterPad"/>.</summary>
+    public readonly LogRecordKind BareKind => (LogRecordKind)((uint)Kind & ~(uint)LogRecordKind.AfterPad);
+
+    public readonly bool FollowsPad => Kind != BareKind;
 }
 
 internal enum LogRecordKind : uint
@@ -36,6 +41,12 @@ internal enum LogRecordKind : uint
 
     /// <summary>The entries are in extents of the heap: <see cref="OverflowPiece"/>s follow the header.</summary>
     Overflow = 0x4f56_4631,
+
+    /// <summary>
+    /// A flag of a lap's first record: a pad ends the lap before. Both go out under one fence, so a power failure may leave this record
+    /// without its pad; that is no damage.
+    /// </summary>
+    AfterPad = 0x8000_0000,
 }
 
 /// <summary>A part of the entries of a transaction that outgrew its lane.</summary>

@@ -21,6 +21,9 @@ internal abstract class CrashScenario
 
     public virtual int TrackCount => 1;
 
+    /// <summary>States to look at per event where there are too many for all: fewer where each is large.</summary>
+    public virtual int SamplesPerEvent => 320;
+
     /// <summary>The medium before the examined run: by default a heap that <see cref="SetUp"/> has prepared.</summary>
     public virtual byte[] Prepare(string path, ScmHeapOptions options)
     {

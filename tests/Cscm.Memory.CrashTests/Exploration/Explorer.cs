@@ -20,11 +20,11 @@ internal sealed record ExplorationResult(long DistinctStates, long RecoveryState
 /// <summary>How far an exploration goes.</summary>
 internal sealed record ExplorationOptions
 {
-    /// <summary>States per event where there are too many for all.</summary>
-    public int SampleCount { get; init; } = 200;
+    /// <summary>Multiplies the scenarios' own samples per event.</summary>
+    public double Thoroughness { get; init; } = 1;
 
     /// <summary>Of so many states, one's recovery is itself cut short, at every event; 0 for none.</summary>
-    public int RecoveryEvery { get; init; } = 400;
+    public int RecoveryEvery { get; init; } = 1000;
 
     /// <summary>Seeds the samples; printed by the tests.</summary>
     public int Seed { get; init; } = 20_161;
@@ -54,6 +54,7 @@ internal static class Explorer
         var hash = new ImageHash(model.Certain);
         var seen = new HashSet<ulong>();
         var violations = new List<Violation>();
+        int sampleCount = Math.Max(2, (int)(run.Scenario.SamplesPerEvent * options.Thoroughness));
         var seenInRecovery = new HashSet<ulong>();
         for (int i = 0; i < run.Events.Count && violations.Count < MaximumViolations; i++)
         {
@@ -70,7 +71,7 @@ internal static class Explorer
             if (isQuiet || i % options.PartCount != options.Part)
                 continue;
             var random = new Random(HashCode.Combine(options.Seed, i));
-            foreach (LineChoice[] state in CrashStates.Enumerate(model, options.SampleCount, random))
+            foreach (LineChoice[] state in CrashStates.Enumerate(model, sampleCount, random))
             {
                 if (!seen.Add(hash.With(model, state) ^ promise.Key))
                     continue;

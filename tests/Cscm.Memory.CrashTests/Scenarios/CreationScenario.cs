@@ -14,6 +14,8 @@ internal sealed class CreationScenario : CrashScenario
 
     public override int StepCount => 1;
 
+    public override int SamplesPerEvent => 400;
+
     public override ulong? AtStart => NoHeap;
 
     public override byte[] Prepare(string path, ScmHeapOptions options)

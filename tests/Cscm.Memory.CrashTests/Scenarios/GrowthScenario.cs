@@ -8,7 +8,9 @@ internal sealed class GrowthScenario : CrashScenario
     private const string Root = "growth";
     private const long GrowthBytes = 256 << 10;
 
-    public override int StepCount => 12;
+    public override int StepCount => 8;
+
+    public override int SamplesPerEvent => 12;
 
     public override void SetUp(ScmHeap heap) => heap.Root<PtrSpan<byte>>(Root);
 

@@ -13,7 +13,9 @@ internal class ListScenario : CrashScenario
 
     public override long HeapBytes => 4 << 20;
 
-    public override int StepCount => 70;
+    public override int StepCount => 40;
+
+    public override int SamplesPerEvent => 40;
 
     public override void SetUp(ScmHeap heap) => heap.Root<Head>(Root);
 
@@ -93,7 +95,9 @@ internal class ListScenario : CrashScenario
 /// <summary>Payloads that are extents of their own, and transactions that overflow the lane.</summary>
 internal sealed class LargeListScenario : ListScenario
 {
-    public override int StepCount => 14;
+    public override int StepCount => 8;
+
+    public override int SamplesPerEvent => 6;
 
     protected override int MaximumPayload => 70_000;
 }
