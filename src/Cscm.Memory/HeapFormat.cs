@@ -41,7 +41,7 @@ internal static unsafe class HeapFormat
         };
         medium.Fence(PersistSite.FenceFormat);
         long uncounted = 0;
-        CheckpointWriter.Write(medium, 0, 0, new long[options.LaneCount], superblock.Salt, PersistSite.FenceFormat, PersistSite.FenceFormat, ref uncounted);
+        CheckpointWriter.Write(medium, 0, 0, new long[options.LaneCount], superblock.Salt, PersistSite.FenceFormat, ref uncounted);
         WriteSuperblock(medium, superblock, [region]);
     }
 

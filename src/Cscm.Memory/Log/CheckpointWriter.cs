@@ -7,8 +7,11 @@ namespace Cscm.Memory.Log;
 /// <summary>Writes and reads the two checkpoint slots.</summary>
 internal static unsafe class CheckpointWriter
 {
-    /// <summary>Writes one slot, makes it durable, then the other: at any moment one is valid, and either alone is enough.</summary>
-    public static void Write(MediumPort medium, ulong generation, ulong horizon, ReadOnlySpan<long> tails, ulong salt, PersistSite firstFence, PersistSite fence, ref long fenceCount)
+    /// <summary>
+    /// Writes one slot, makes it durable, then the other: at any moment one is valid, and either alone is enough. The second waits for the
+    /// fence that precedes any later checkpoint.
+    /// </summary>
+    public static void Write(MediumPort medium, ulong generation, ulong horizon, ReadOnlySpan<long> tails, ulong salt, PersistSite fence, ref long fenceCount)
     {
         byte* slotBytes = stackalloc byte[(int)MediaLayout.CheckpointBytes + CacheLines.Size];
         slotBytes = (byte*)(((nuint)slotBytes + CacheLines.Size - 1) & ~(nuint)(CacheLines.Size - 1));
@@ -26,9 +29,8 @@ internal static unsafe class CheckpointWriter
         bool isBTorn = !IsValid(medium, medium.Start + MediaLayout.CheckpointB, tails.Length, salt);
         (long first, long second) = isBTorn ? (MediaLayout.CheckpointB, MediaLayout.CheckpointA) : (MediaLayout.CheckpointA, MediaLayout.CheckpointB);
         medium.Stream(PersistSite.StoreCheckpoint, medium.Start + first, slotBytes, padded);
-        medium.Fence(firstFence, ref fenceCount, first, padded);
+        medium.Fence(fence, ref fenceCount, first, padded);
         medium.Stream(PersistSite.StoreCheckpoint, medium.Start + second, slotBytes, padded);
-        medium.Fence(fence, ref fenceCount, second, padded);
     }
 
     /// <summary>The valid slot with the higher generation; false when neither is valid.</summary>

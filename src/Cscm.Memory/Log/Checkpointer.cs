@@ -123,7 +123,7 @@ internal sealed unsafe class Checkpointer(HeapCore core) : IDisposable
 
         long fences = 0;
         medium.Fence(PersistSite.FenceHomes, ref fences, 0, 0);
-        CheckpointWriter.Write(medium, ++_generation, upTo, tails, core.Salt, PersistSite.FenceCheckpointFirst, PersistSite.FenceCheckpoint, ref fences);
+        CheckpointWriter.Write(medium, ++_generation, upTo, tails, core.Salt, PersistSite.FenceCheckpoint, ref fences);
         FenceCount += fences;
         Count++;
 

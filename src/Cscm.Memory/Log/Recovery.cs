@@ -65,7 +65,7 @@ internal static unsafe class Recovery
             }
 
             long uncounted = 0;
-            CheckpointWriter.Write(medium, cut.Generation + 1, last, tails, core.Salt, PersistSite.FenceRecoveryCheckpointFirst, PersistSite.FenceRecoveryCheckpoint, ref uncounted);
+            CheckpointWriter.Write(medium, cut.Generation + 1, last, tails, core.Salt, PersistSite.FenceRecoveryCheckpoint, ref uncounted);
         }
 
         log.Reset(tails, last);

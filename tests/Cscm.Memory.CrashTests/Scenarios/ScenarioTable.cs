@@ -18,6 +18,10 @@ internal static class ScenarioTable
         new GrowthScenario(),
         new ListScenario(),
         new LargeListScenario(),
+        new BTreeScenario(),
+        new HashMapScenario(),
+        new AppendLogScenario(),
+        new QueueScenario(),
     ];
 
     /// <summary>Cheap ones first: a mutation is caught by the first that notices.</summary>
