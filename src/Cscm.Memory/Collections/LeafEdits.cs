@@ -13,7 +13,18 @@ internal static unsafe class LeafEdits
         where TValue : unmanaged
     {
         int slot = LeafLayout<TKey, TValue>.FreeSlot(bitmap, hash);
-        context.Write(offset + LeafLayout<TKey, TValue>.EntryAt(slot), (byte*)&entry, sizeof(LeafEntry<TKey, TValue>));
+        long entryOffset = offset + LeafLayout<TKey, TValue>.EntryAt(slot);
+        if (sizeof(LeafEntry<TKey, TValue>) == 2 * sizeof(ulong))
+        {
+            // A word of log more, which fits in the same lines, and no call to copy.
+            context.Write(entryOffset, ((ulong*)&entry)[0]);
+            context.Write(entryOffset + sizeof(ulong), ((ulong*)&entry)[1]);
+        }
+        else
+        {
+            context.Write(entryOffset, (byte*)&entry, sizeof(LeafEntry<TKey, TValue>));
+        }
+
         long word = LeafLayout<TKey, TValue>.FingerprintsAt + (slot & ~7);
         ulong prints = *(ulong*)(leaf + word);
         ((byte*)&prints)[slot & 7] = LeafLayout<TKey, TValue>.Fingerprint(hash);

@@ -19,7 +19,7 @@ internal static unsafe class LeafLayout<TKey, TValue>
     public const int FingerprintsAt = 32;
     public const int EntriesAt = 64;
 
-    private const int ManyEntries = 28;
+    public const int ManyEntries = 28;
     private const int FewEntries = 8;
     private const int LargeEntryBytes = 256;
 

@@ -1,3 +1,4 @@
+using System.Numerics;
 using Cscm.Memory.Collections.Trees;
 using Cscm.Memory.Transactions;
 
@@ -247,10 +248,23 @@ public unsafe partial class ScmBTree<TKey, TValue, TComparer>
     /// <summary>The numbers of the slots in use, by key.</summary>
     private int SortSlots(byte* leaf, int* order)
     {
+        if (LeafLayout<TKey, TValue>.Capacity == LeafLayout<TKey, TValue>.ManyEntries)
+        {
+            if (typeof(TComparer) == typeof(ScmKeyComparer<long>))
+            {
+                return SortWordSlots<long>(leaf, order);
+            }
+
+            if (typeof(TComparer) == typeof(ScmKeyComparer<ulong>))
+            {
+                return SortWordSlots<ulong>(leaf, order);
+            }
+        }
+
         int count = 0;
         for (uint bits = LeafLayout<TKey, TValue>.Bitmap(leaf); bits != 0; bits &= bits - 1)
         {
-            int slot = System.Numerics.BitOperations.TrailingZeroCount(bits);
+            int slot = BitOperations.TrailingZeroCount(bits);
             int at = count++;
             for (; at > 0 && _comparer.Compare(LeafLayout<TKey, TValue>.Entry(leaf, slot)->Key, LeafLayout<TKey, TValue>.Entry(leaf, order[at - 1])->Key) < 0; at--)
             {
@@ -260,6 +274,23 @@ public unsafe partial class ScmBTree<TKey, TValue, TComparer>
             order[at] = slot;
         }
 
+        return count;
+    }
+
+    private static int SortWordSlots<TWord>(byte* leaf, int* order)
+        where TWord : unmanaged, IBinaryInteger<TWord>, IMinMaxValue<TWord>
+    {
+        TWord* words = stackalloc TWord[WordRanks.MaxWords];
+        int* slots = stackalloc int[WordRanks.MaxWords];
+        int count = 0;
+        for (uint bits = LeafLayout<TKey, TValue>.Bitmap(leaf); bits != 0; bits &= bits - 1)
+        {
+            int slot = BitOperations.TrailingZeroCount(bits);
+            words[count] = *(TWord*)&LeafLayout<TKey, TValue>.Entry(leaf, slot)->Key;
+            slots[count++] = slot;
+        }
+
+        WordRanks.Sort(words, count, slots, order);
         return count;
     }
 }
