@@ -7,7 +7,7 @@ public unsafe partial class ScmBTree<TKey, TValue, TComparer>
     private const int LeavesPerTransaction = 1024;
 
     /// <summary>
-    /// Adds many entries with ascending keys behind all that are there, leaf by leaf, nine tenths full, without logging the entries. Outside a
+    /// Adds many entries with ascending keys behind all that are there, leaf by leaf, nine tenths full. Outside a
     /// transaction it commits every 1024 leaves: after a crash a first part is there. Returns the number of entries.
     /// </summary>
     /// <exception cref="ArgumentException">A key is not after the one before it; transactions that had ended before stay.</exception>
