@@ -1,4 +1,4 @@
-using System.Security.Cryptography;
+using System.Runtime.CompilerServices;
 using Cscm.Memory.Log;
 using Cscm.Memory.Media;
 using Cscm.Memory.Medium;
@@ -30,7 +30,7 @@ internal static unsafe class HeapFormat
             MajorVersion = MediaLayout.MajorVersion,
             MinorVersion = MediaLayout.MinorVersion,
             HeapId = Guid.NewGuid(),
-            Salt = BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(sizeof(ulong))),
+            Salt = RandomSalt(),
             Generation = 1,
             SizeBytes = sizeBytes,
             LogOffset = MediaLayout.LogStart,
@@ -43,6 +43,13 @@ internal static unsafe class HeapFormat
         long uncounted = 0;
         CheckpointWriter.Write(medium, 0, 0, new long[options.LaneCount], superblock.Salt, PersistSite.FenceFormat, ref uncounted);
         WriteSuperblock(medium, superblock, [region]);
+    }
+
+    /// <summary>Unlike RandomNumberGenerator, a Guid's randomness needs no OpenSSL, which slim containers lack. The halves' fixed bits do not overlap.</summary>
+    private static ulong RandomSalt()
+    {
+        UInt128 bits = Unsafe.BitCast<Guid, UInt128>(Guid.NewGuid());
+        return (ulong)bits ^ ulong.RotateLeft((ulong)(bits >> 64), 32);
     }
 
     public static void ClearRegion(MediumPort medium, in RegionRecord region)
