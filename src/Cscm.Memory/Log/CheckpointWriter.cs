@@ -25,9 +25,9 @@ internal static unsafe class CheckpointWriter
         slot->LaneCount = (ulong)tails.Length;
         tails.CopyTo(new Span<long>(slotBytes + CheckpointSlot.TailsAt, tails.Length));
         slot->Checksum = MediaHash.Compute(slotBytes, length, salt);
-        // A failure may have torn slot B, and none has been written since: then A is the only one, and is not to be touched first.
-        bool isBTorn = !IsValid(medium, medium.Start + MediaLayout.CheckpointB, tails.Length, salt);
-        (long first, long second) = isBTorn ? (MediaLayout.CheckpointB, MediaLayout.CheckpointA) : (MediaLayout.CheckpointA, MediaLayout.CheckpointB);
+        // A failure may have left one slot torn or behind: the other is then the only one that counts, and is not to be touched first.
+        bool isBBehind = Generation(medium, MediaLayout.CheckpointB, tails.Length, salt) < Generation(medium, MediaLayout.CheckpointA, tails.Length, salt);
+        (long first, long second) = isBBehind ? (MediaLayout.CheckpointB, MediaLayout.CheckpointA) : (MediaLayout.CheckpointA, MediaLayout.CheckpointB);
         medium.Stream(PersistSite.StoreCheckpoint, medium.Start + first, slotBytes, padded);
         medium.Fence(fence, ref fenceCount, first, padded);
         medium.Stream(PersistSite.StoreCheckpoint, medium.Start + second, slotBytes, padded);
@@ -54,6 +54,10 @@ internal static unsafe class CheckpointWriter
 
         return found;
     }
+
+    /// <summary>−1 where the slot is not valid.</summary>
+    private static long Generation(MediumPort medium, long offset, int laneCount, ulong salt) =>
+        IsValid(medium, medium.Start + offset, laneCount, salt) ? (long)((CheckpointSlot*)(medium.Start + offset))->Generation : -1;
 
     private static bool IsValid(MediumPort medium, byte* start, int laneCount, ulong salt)
     {

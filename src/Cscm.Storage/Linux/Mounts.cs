@@ -32,6 +32,8 @@ internal static class Mounts
     private const ulong AtimeMask = 0x70;
     private const int UnmountNoFollow = 8;
     private const int UnmountDetach = 2;
+    private const int BusyTries = 5;
+    private const int BusyWaitMilliseconds = 2;
 
     /// <summary>Mounts a file system on an open path.</summary>
     public static void MountFileSystem(
@@ -92,9 +94,18 @@ internal static class Mounts
             if (opened is null || !opened.GetStatus().IsMountPoint)
                 return false;
         }
-        if (NativeMethods.Unmount2(path, UnmountNoFollow | (detach ? UnmountDetach : 0)) == 0)
-            return true;
-        var error = new LinuxException(Marshal.GetLastPInvokeError(), $"unmount {path}");
+        int errno;
+        for (int attempt = 0; ; attempt++)
+        {
+            if (NativeMethods.Unmount2(path, UnmountNoFollow | (detach ? UnmountDetach : 0)) == 0)
+                return true;
+            errno = Marshal.GetLastPInvokeError();
+            // A process being started (mkfs for another volume) holds copies of our descriptors until it executes: a moment's business.
+            if (errno != (int)Errno.EBUSY || attempt == BusyTries)
+                break;
+            Thread.Sleep(BusyWaitMilliseconds << attempt);
+        }
+        var error = new LinuxException(errno, $"unmount {path}");
         return error.Errno switch
         {
             Errno.EINVAL or Errno.ENOENT => false,
