@@ -22,18 +22,26 @@ internal sealed class VolumeCycle(CsiClient client, string directory, string poo
         string id = volume.VolumeId;
         await latencies.TimeAsync("stage", () => client.Node.NodeStageVolumeAsync(new NodeStageVolumeRequest
         {
-            VolumeId = id, StagingTargetPath = staging, VolumeCapability = capability, VolumeContext = { volume.VolumeContext },
+            VolumeId = id,
+            StagingTargetPath = staging,
+            VolumeCapability = capability,
+            VolumeContext = { volume.VolumeContext },
         }).ResponseAsync);
         await latencies.TimeAsync("publish", () => client.Node.NodePublishVolumeAsync(new NodePublishVolumeRequest
         {
-            VolumeId = id, StagingTargetPath = staging, TargetPath = target, VolumeCapability = capability, VolumeContext = { volume.VolumeContext },
+            VolumeId = id,
+            StagingTargetPath = staging,
+            TargetPath = target,
+            VolumeCapability = capability,
+            VolumeContext = { volume.VolumeContext },
         }).ResponseAsync);
         await latencies.TimeAsync("stats", () => client.Node.NodeGetVolumeStatsAsync(new NodeGetVolumeStatsRequest { VolumeId = id, VolumePath = target }).ResponseAsync);
         await latencies.TimeAsync("unpublish", () => client.Node.NodeUnpublishVolumeAsync(new NodeUnpublishVolumeRequest { VolumeId = id, TargetPath = target }).ResponseAsync);
         await latencies.TimeAsync("unstage", () => client.Node.NodeUnstageVolumeAsync(new NodeUnstageVolumeRequest { VolumeId = id, StagingTargetPath = staging }).ResponseAsync);
         await latencies.TimeAsync("expand", () => client.Controller.ControllerExpandVolumeAsync(new ControllerExpandVolumeRequest
         {
-            VolumeId = id, CapacityRange = new() { RequiredBytes = 2 * sizeBytes },
+            VolumeId = id,
+            CapacityRange = new() { RequiredBytes = 2 * sizeBytes },
         }).ResponseAsync);
         string? snapshotId = null;
         if (withSnapshot)

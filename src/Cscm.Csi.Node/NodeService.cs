@@ -85,7 +85,10 @@ public sealed class NodeService(IVolumePublisher publisher, IVolumeManager volum
         {
             response.Usage.Add(new VolumeUsage
             {
-                Unit = VolumeUsage.Types.Unit.Inodes, Total = stats.TotalInodes, Used = stats.UsedInodes, Available = stats.AvailableInodes,
+                Unit = VolumeUsage.Types.Unit.Inodes,
+                Total = stats.TotalInodes,
+                Used = stats.UsedInodes,
+                Available = stats.AvailableInodes,
             });
         }
         return response;
@@ -119,7 +122,9 @@ public sealed class NodeService(IVolumePublisher publisher, IVolumeManager volum
         {
             response.BackendHealth.Add(new NodeGetStorageHealthResponse.Types.StorageBackendHealth
             {
-                Status = HealthViews.ToCsi(health.Kind), Reason = health.Reason, Message = $"pool {health.Pool}: {health.Message}",
+                Status = HealthViews.ToCsi(health.Kind),
+                Reason = health.Reason,
+                Message = $"pool {health.Pool}: {health.Message}",
             });
         }
         return Task.FromResult(response);

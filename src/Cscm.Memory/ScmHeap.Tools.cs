@@ -57,11 +57,11 @@ public sealed unsafe partial class ScmHeap
         string unfinished = path + ".unfinished";
         // The heap does not grow meanwhile.
         lock (_growthGate)
-        using (var file = new FileStream(unfinished, FileMode.Create, FileAccess.ReadWrite))
-        {
-            HeapBackup.Write(_core, file);
-            file.Flush(flushToDisk: true);
-        }
+            using (var file = new FileStream(unfinished, FileMode.Create, FileAccess.ReadWrite))
+            {
+                HeapBackup.Write(_core, file);
+                file.Flush(flushToDisk: true);
+            }
 
         File.Move(unfinished, path, overwrite: false);
     }

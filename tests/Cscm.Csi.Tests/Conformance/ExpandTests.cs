@@ -82,11 +82,13 @@ public sealed class ExpandTests(DriverFixture fixture) : DriverTests(fixture)
         Assert.Equal(volume.CapacityBytes, smaller.CapacityBytes);
         await RefusedAsync(StatusCode.OutOfRange, Controller.ControllerExpandVolumeAsync(new ControllerExpandVolumeRequest
         {
-            VolumeId = volume.VolumeId, CapacityRange = new() { RequiredBytes = 1, LimitBytes = volume.CapacityBytes - 1 },
+            VolumeId = volume.VolumeId,
+            CapacityRange = new() { RequiredBytes = 1, LimitBytes = volume.CapacityBytes - 1 },
         }));
         await RefusedAsync(StatusCode.OutOfRange, Controller.ControllerExpandVolumeAsync(new ControllerExpandVolumeRequest
         {
-            VolumeId = volume.VolumeId, CapacityRange = new() { RequiredBytes = long.MaxValue },
+            VolumeId = volume.VolumeId,
+            CapacityRange = new() { RequiredBytes = long.MaxValue },
         }));
         var refusal = await Assert.ThrowsAsync<RpcException>(() => ExpandAsync(volume, PoolCase.PoolSizeBytes * 2));
         Assert.Contains(refusal.StatusCode, (StatusCode[])[StatusCode.OutOfRange, StatusCode.ResourceExhausted]);

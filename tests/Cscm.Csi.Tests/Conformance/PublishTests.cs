@@ -182,7 +182,9 @@ public sealed class PublishTests(DriverFixture fixture) : DriverTests(fixture)
         await RefusedAsync(StatusCode.FailedPrecondition, Node.NodeUnstageVolumeAsync(new NodeUnstageVolumeRequest { VolumeId = volume.VolumeId, StagingTargetPath = staging }), target);
         await RefusedAsync(StatusCode.FailedPrecondition, Node.NodeStageVolumeAsync(new NodeStageVolumeRequest
         {
-            VolumeId = volume.VolumeId, StagingTargetPath = Path.Combine(Scratch, "elsewhere"), VolumeCapability = pool.Capability(),
+            VolumeId = volume.VolumeId,
+            StagingTargetPath = Path.Combine(Scratch, "elsewhere"),
+            VolumeCapability = pool.Capability(),
         }), staging);
         await UnpublishAsync(volume, target);
         await RefusedAsync(StatusCode.FailedPrecondition, Controller.DeleteVolumeAsync(new DeleteVolumeRequest { VolumeId = volume.VolumeId }));

@@ -62,7 +62,10 @@ public sealed class PublishedDriverTests(PublishedDriver published) : IClassFixt
         await Client.Node.NodeStageVolumeAsync(new NodeStageVolumeRequest { VolumeId = volume.VolumeId, StagingTargetPath = staging, VolumeCapability = capability });
         await Client.Node.NodePublishVolumeAsync(new NodePublishVolumeRequest
         {
-            VolumeId = volume.VolumeId, StagingTargetPath = staging, TargetPath = target, VolumeCapability = capability,
+            VolumeId = volume.VolumeId,
+            StagingTargetPath = staging,
+            TargetPath = target,
+            VolumeCapability = capability,
         });
         Assert.NotEmpty((await Client.Node.NodeGetVolumeStatsAsync(new NodeGetVolumeStatsRequest { VolumeId = volume.VolumeId, VolumePath = target })).Usage);
         await Client.Node.NodeGetVolumeHealthAsync(new NodeGetVolumeHealthRequest { VolumeId = volume.VolumeId, VolumePublishPath = target });
@@ -70,7 +73,8 @@ public sealed class PublishedDriverTests(PublishedDriver published) : IClassFixt
         await Client.Node.NodeUnstageVolumeAsync(new NodeUnstageVolumeRequest { VolumeId = volume.VolumeId, StagingTargetPath = staging });
         await Client.Controller.ControllerExpandVolumeAsync(new ControllerExpandVolumeRequest
         {
-            VolumeId = volume.VolumeId, CapacityRange = new() { RequiredBytes = volume.CapacityBytes + (16 << 20) },
+            VolumeId = volume.VolumeId,
+            CapacityRange = new() { RequiredBytes = volume.CapacityBytes + (16 << 20) },
         });
         if (pool.CanCopy)
         {

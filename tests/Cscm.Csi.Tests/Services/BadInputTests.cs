@@ -151,7 +151,11 @@ public sealed class BadInputTests
         Assert.Equal(
             new Storage.VolumeSpec
             {
-                Name = FakeStorage.VolumeId, Pool = "fast", FileSystem = "xfs", Size = new(2 << 20, 0), Settings = new() { Erase = Storage.ErasePolicy.None },
+                Name = FakeStorage.VolumeId,
+                Pool = "fast",
+                FileSystem = "xfs",
+                Size = new(2 << 20, 0),
+                Settings = new() { Erase = Storage.ErasePolicy.None },
             },
             publish.Ephemeral);
     }
@@ -163,7 +167,9 @@ public sealed class BadInputTests
         request.VolumeContext.Clear();
         request.VolumeContext.Add(new Dictionary<string, string>
         {
-            ["csi.storage.k8s.io/ephemeral"] = "true", ["csi.storage.k8s.io/pod.name"] = "web", ["size"] = "2Mi",
+            ["csi.storage.k8s.io/ephemeral"] = "true",
+            ["csi.storage.k8s.io/pod.name"] = "web",
+            ["size"] = "2Mi",
         });
         return request;
     }

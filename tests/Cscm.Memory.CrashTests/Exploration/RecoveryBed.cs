@@ -28,7 +28,10 @@ internal sealed unsafe class RecoveryBed : IDisposable
         _touches = new Touches(dropped);
         _options = scenario.Options with
         {
-            Domain = scenario.Domain, BackgroundCheckpoints = false, Preallocate = false, Recorder = _touches,
+            Domain = scenario.Domain,
+            BackgroundCheckpoints = false,
+            Preallocate = false,
+            Recorder = _touches,
             ReservedAddressBytes = Math.Max(scenario.HeapBytes * 4, 4 << 20),
         };
         (_file, _mapping, _view) = Map(content.Length);
