@@ -71,9 +71,9 @@ internal static unsafe class HeapFormat
             regions.CopyTo(new Span<RegionRecord>(start + Superblock.RegionsAt, regions.Length));
             *(ulong*)(start + Superblock.ChecksumAt) = MediaHash.Compute(start, Superblock.ChecksumAt, MediaLayout.Magic);
             medium.Stream(PersistSite.StoreSuperblock, medium.Start + MediaLayout.SuperblockB, start, MediaLayout.SuperblockBytes);
-            medium.Fence(PersistSite.FenceSuperblockFirst, MediaLayout.SuperblockB, MediaLayout.SuperblockBytes);
+            medium.Fence(PersistSite.FenceSuperblock, MediaLayout.SuperblockB, MediaLayout.SuperblockBytes);
             medium.Stream(PersistSite.StoreSuperblock, medium.Start + MediaLayout.SuperblockA, start, MediaLayout.SuperblockBytes);
-            medium.Fence(PersistSite.FenceSuperblockSecond, MediaLayout.SuperblockA, MediaLayout.SuperblockBytes);
+            medium.Fence(PersistSite.FenceSuperblock, MediaLayout.SuperblockA, MediaLayout.SuperblockBytes);
         }
     }
 

@@ -8,8 +8,8 @@ namespace Cscm.Memory.Log;
 internal static unsafe class CheckpointWriter
 {
     /// <summary>
-    /// Writes one slot, makes it durable, then the other: at any moment one is valid, and either alone is enough. The second waits for the
-    /// fence that precedes any later checkpoint.
+    /// Writes one slot, makes it durable, then the other: at any moment one is valid, and either alone is enough. The second has a fence too:
+    /// the next checkpoint may run on another thread, whose fences do not wait for this one's stores.
     /// </summary>
     public static void Write(MediumPort medium, ulong generation, ulong horizon, ReadOnlySpan<long> tails, ulong salt, PersistSite fence, ref long fenceCount)
     {
@@ -31,6 +31,7 @@ internal static unsafe class CheckpointWriter
         medium.Stream(PersistSite.StoreCheckpoint, medium.Start + first, slotBytes, padded);
         medium.Fence(fence, ref fenceCount, first, padded);
         medium.Stream(PersistSite.StoreCheckpoint, medium.Start + second, slotBytes, padded);
+        medium.Fence(fence, ref fenceCount, second, padded);
     }
 
     /// <summary>The valid slot with the higher generation; false when neither is valid.</summary>

@@ -30,8 +30,7 @@ internal enum PersistSite
     FenceRecoveredHomes,
     FenceRecoveryCheckpoint,
     FenceFormat,
-    FenceSuperblockFirst,
-    FenceSuperblockSecond,
+    FenceSuperblock,
 
     // Checks on reading.
     ChecksumRecord,
