@@ -1,15 +1,11 @@
-using System.Runtime.CompilerServices;
-
 namespace Cscm.Architecture.Tests;
 
-/// <summary>Where the sources are, found from this file's own place.</summary>
+/// <summary>Where the sources are.</summary>
 internal static class Repository
 {
-    public static string Root { get; } = Path.GetFullPath(Path.Combine(Path.GetDirectoryName(ThisFile())!, "..", ".."));
+    public static string Root { get; } = RepositoryRoot.Path;
 
     public static IEnumerable<string> SourceFiles(string below) => Directory
         .EnumerateFiles(Path.Combine(Root, below), "*.cs", SearchOption.AllDirectories)
         .Where(file => !file.Contains("/obj/") && !file.Contains("/bin/"));
-
-    private static string ThisFile([CallerFilePath] string path = "") => path;
 }

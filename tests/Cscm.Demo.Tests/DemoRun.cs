@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Runtime.CompilerServices;
 using System.Text;
 
 namespace Cscm.Demo.Tests;
@@ -20,7 +19,7 @@ internal sealed class DemoRun : IDisposable
         _reading = Task.WhenAll(ReadAsync(process.StandardOutput), ReadAsync(process.StandardError));
     }
 
-    public static string Repository { get; } = Path.GetFullPath(Path.Combine(Path.GetDirectoryName(ThisFile())!, "..", ".."));
+    public static string Repository { get; } = RepositoryRoot.Path;
 
     /// <summary>All it has printed.</summary>
     public string Output
@@ -85,6 +84,4 @@ internal sealed class DemoRun : IDisposable
                 _isSeen.TrySetResult();
         }
     }
-
-    private static string ThisFile([CallerFilePath] string path = "") => path;
 }

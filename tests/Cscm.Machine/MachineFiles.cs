@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Runtime.CompilerServices;
 
 namespace Cscm.Machine;
 
@@ -23,7 +22,7 @@ internal sealed record MachineFiles(string Directory)
 
     private static (MachineFiles? Files, string Reason) Find()
     {
-        string script = Path.GetFullPath(Path.Combine(Path.GetDirectoryName(ThisFile())!, "..", "vm", "build"));
+        string script = Path.Combine(RepositoryRoot.Path, "tests/vm/build");
         if (!File.Exists(script))
             return (null, $"{script} is missing");
         var start = new ProcessStartInfo(script) { ArgumentList = { "--path" }, UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true };
@@ -46,6 +45,4 @@ internal sealed record MachineFiles(string Directory)
             return false;
         }
     }
-
-    private static string ThisFile([CallerFilePath] string path = "") => path;
 }

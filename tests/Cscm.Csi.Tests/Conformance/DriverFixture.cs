@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using Cscm.Csi.Tests.Driver;
 
 namespace Cscm.Csi.Tests.Conformance;
@@ -11,7 +10,7 @@ public sealed class DriverFixture : IAsyncLifetime
     public DriverProcess Driver => _driver ?? throw new InvalidOperationException(DriverNeeds.Missing ?? "the fixture was not started");
 
     /// <summary>The program that the build of this test project made.</summary>
-    public static string Executable { get; } = Path.Combine(RepositoryRoot(), "src/Cscm.Cli/bin", Configuration, "net10.0/cscm");
+    public static string Executable { get; } = Path.Combine(RepositoryRoot.Path, "src/Cscm.Cli/bin", Configuration, "net10.0/cscm");
 
     private static string Configuration => Path.GetFileName(Path.GetDirectoryName(AppContext.BaseDirectory.TrimEnd('/')))!;
 
@@ -26,6 +25,4 @@ public sealed class DriverFixture : IAsyncLifetime
         if (_driver is not null)
             await _driver.DisposeAsync();
     }
-
-    public static string RepositoryRoot([CallerFilePath] string path = "") => Path.GetFullPath(Path.Combine(Path.GetDirectoryName(path)!, "../../.."));
 }

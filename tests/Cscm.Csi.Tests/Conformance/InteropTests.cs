@@ -11,7 +11,7 @@ public sealed class InteropTests(DriverFixture fixture) : IClassFixture<DriverFi
     [InteropFact("grpc-js")]
     public void Grpc_js_drives_every_rpc_of_the_driver() => Run("grpc-js");
 
-    internal static string ClientPath(string client, string path) => Path.Combine(DriverFixture.RepositoryRoot(), "tests/interop", client, path);
+    internal static string ClientPath(string client, string path) => Path.Combine(RepositoryRoot.Path, "tests/interop", client, path);
 
     private void Run(string client)
     {

@@ -16,7 +16,7 @@ public sealed class PublishedDriver : IAsyncLifetime
             return;
         _directory = Directory.CreateTempSubdirectory("cscm-published-").FullName;
         string log = Leftovers.Run(
-            "dotnet", "publish", Path.Combine(DriverFixture.RepositoryRoot(), "src/Cscm.Cli"), "-c", "Release", "-r", "linux-x64",
+            "dotnet", "publish", Path.Combine(RepositoryRoot.Path, "src/Cscm.Cli"), "-c", "Release", "-r", "linux-x64",
             "-o", _directory, "--nologo", "-v", "quiet", "-p:RunAnalyzers=false");
         string executable = Path.Combine(_directory, "cscm");
         Assert.True(File.Exists(executable), log);
