@@ -1,4 +1,5 @@
 using System.Text;
+using Cscm.Storage.Erase;
 using Cscm.Storage.Linux;
 using Cscm.Storage.Pools;
 using Cscm.Storage.Publishing;
@@ -11,9 +12,10 @@ namespace Cscm.Storage;
 public sealed class StorageHost : IDisposable
 {
     private readonly StateDirectory _state;
+    private readonly Eraser _eraser;
 
-    private StorageHost(StateDirectory state, IVolumeManager manager, IVolumePublisher publisher)
-        => (_state, Manager, Publisher) = (state, manager, publisher);
+    private StorageHost(StateDirectory state, Eraser eraser, IVolumeManager manager, IVolumePublisher publisher)
+        => (_state, _eraser, Manager, Publisher) = (state, eraser, manager, publisher);
 
     public IVolumeManager Manager { get; }
 
@@ -30,27 +32,39 @@ public sealed class StorageHost : IDisposable
         StorageOptions options, IStepObserver steps, TimeProvider time, Action<string> log, CancellationToken cancellationToken = default)
         => ErrorBoundary.RunAsync(async () =>
         {
+            if (options.EraseBytesPerSecond is <= 0)
+                throw new StorageException(StorageErrorKind.InvalidArgument, $"the limit of erasing is {options.EraseBytesPerSecond} bytes per second: give a positive one, or none");
             IReadOnlyList<PoolOptions> poolOptions = PoolOptionsRules.Check(options.Pools);
             StateDirectory state = StateDirectory.Open(options.StateDirectory, steps);
+            Eraser? eraser = null;
             try
             {
                 var catalog = new Catalog(state, [.. poolOptions.Select(pool => OpenPool(pool, state, steps))], steps, time, log);
-                return await BuildAsync(catalog, state, cancellationToken);
+                eraser = new Eraser(catalog.Pools, options.EraseBytesPerSecond, time, log);
+                return await BuildAsync(catalog, state, eraser, cancellationToken);
             }
             catch
             {
+                eraser?.Dispose();
                 state.Dispose();
                 throw;
             }
         });
 
-    public void Dispose() => _state.Dispose();
+    /// <summary>Ends when the space of all that was deleted until now has been given back, or could not be.</summary>
+    public Task WhenErasedAsync(CancellationToken cancellationToken) => _eraser.WhenIdleAsync(cancellationToken);
 
-    private static async Task<StorageHost> BuildAsync(Catalog catalog, StateDirectory state, CancellationToken cancellationToken)
+    public void Dispose()
+    {
+        _eraser.Dispose();
+        _state.Dispose();
+    }
+
+    private static async Task<StorageHost> BuildAsync(Catalog catalog, StateDirectory state, Eraser eraser, CancellationToken cancellationToken)
     {
         var mountings = new Mountings(catalog);
         var freezer = new Freezer(catalog);
-        var remover = new VolumeRemover(catalog, mountings);
+        var remover = new VolumeRemover(catalog, mountings, eraser);
         var creator = new VolumeCreator(catalog, freezer, remover);
         var resizer = new VolumeResizer(catalog);
         var snapshots = new Snapshots(catalog, freezer, remover);
@@ -59,9 +73,11 @@ public sealed class StorageHost : IDisposable
         var ephemerals = new EphemeralPublisher(catalog, mountings, targets, creator, remover);
 
         await new Recovery(catalog, mountings, freezer, remover, resizer, snapshots, groups).RunAsync(cancellationToken);
+        eraser.Start();
         return new StorageHost(
             state,
-            new VolumeManager(catalog, creator, remover, resizer, snapshots, groups),
+            eraser,
+            new VolumeManager(catalog, creator, remover, resizer, snapshots, groups, eraser),
             new VolumePublisher(catalog, mountings, freezer, new Stager(catalog, mountings), targets, ephemerals));
     }
 

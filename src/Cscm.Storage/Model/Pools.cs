@@ -59,4 +59,8 @@ public sealed record PoolInfo(
     bool SupportsBlock,
     bool SupportsSnapshots,
     IReadOnlyList<string> FileSystems,
-    PoolCapacity Capacity);
+    PoolCapacity Capacity)
+{
+    /// <summary>Space of deleted volumes that is being zeroed; part of the capacity again when it is.</summary>
+    public long ErasingBytes { get; init; }
+}

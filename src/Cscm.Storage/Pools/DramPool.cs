@@ -1,3 +1,4 @@
+using Cscm.Storage.Erase;
 using Cscm.Storage.Linux;
 using Cscm.Storage.State;
 
@@ -67,7 +68,7 @@ internal sealed class DramPool : IScmPool
     {
         string key = ObjectIds.KeyOf(volume.Id);
         if (IsMounted(PathOf(key)))
-            Remove(key);
+            Remove(key, ErasePolicy.Zero);
         MountFresh(volume);
         Ledger.MarkAllocated(key);
         return Task.FromResult(volume.BackingBytes);
@@ -78,7 +79,8 @@ internal sealed class DramPool : IScmPool
         // Mounts that others made of it keep their memory until they are unmounted, and nothing else waits for that.
     }
 
-    public void Remove(string key)
+    /// <summary>Nothing is left to erase: the kernel clears a page before it gives it to anyone.</summary>
+    public ErasableItem? Remove(string key, ErasePolicy erase)
     {
         string path = PathOf(key);
         while (IsMounted(path))
@@ -88,6 +90,7 @@ internal sealed class DramPool : IScmPool
         }
         _steps.Reached("dram.remove-directory");
         SafePath.Remove(path, PathKind.Directory);
+        return null;
     }
 
     public Task GrowAsync(VolumeRecord volume, ResizeIntent target, CancellationToken cancellationToken)
@@ -188,7 +191,7 @@ internal sealed class DramPool : IScmPool
                 _steps.Reached("dram.unmount-orphan");
                 Mounts.Unmount(mount.MountPoint, detach: true);
             }
-            Remove(key);
+            Remove(key, ErasePolicy.Zero);
         }
     }
 

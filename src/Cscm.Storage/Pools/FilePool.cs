@@ -1,3 +1,4 @@
+using Cscm.Storage.Erase;
 using Cscm.Storage.Linux;
 using Cscm.Storage.State;
 using Microsoft.Win32.SafeHandles;
@@ -118,11 +119,16 @@ internal sealed partial class FilePool : IBlockPool, ISnapshotPool
         }
     }
 
-    public void Remove(string key)
+    /// <summary>
+    /// Nothing is left to erase: the file system below gives zeros for space that was never written through it, to anyone. What the
+    /// medium holds below that file system is for its owner to care for, as for any other deleted file.
+    /// </summary>
+    public ErasableItem? Remove(string key, ErasePolicy erase)
     {
         RequireRemovable(key);
         _steps.Reached("file.remove-image");
         File.Delete(PathOf(key));
+        return null;
     }
 
     public Task GrowAsync(VolumeRecord volume, ResizeIntent target, CancellationToken cancellationToken) => Task.Run(
@@ -196,7 +202,7 @@ internal sealed partial class FilePool : IBlockPool, ISnapshotPool
         {
             string key = Path.GetFileName(image)[..^Suffix.Length];
             if (ObjectIds.IsKey(key) && !isKnown(key))
-                Remove(key);
+                Remove(key, ErasePolicy.Zero);
         }
     }
 

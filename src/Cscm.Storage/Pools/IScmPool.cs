@@ -1,3 +1,4 @@
+using Cscm.Storage.Erase;
 using Cscm.Storage.Linux;
 using Cscm.Storage.State;
 
@@ -52,8 +53,11 @@ internal interface IScmPool
     /// <exception cref="StorageException">FailedPrecondition.</exception>
     public void RequireRemovable(string key);
 
-    /// <summary>Removes a volume or snapshot, or whatever part of it exists.</summary>
-    public void Remove(string key);
+    /// <summary>Removes a volume or snapshot, or whatever part of it exists. Takes well under a second, however large it is.</summary>
+    /// <param name="key">What to remove.</param>
+    /// <param name="erase">Whether its bytes may outlive it where nobody can read them.</param>
+    /// <returns>What has to be erased before its space can be used again (by pools that erase); null if it is free already.</returns>
+    public ErasableItem? Remove(string key, ErasePolicy erase);
 
     /// <summary>Gives a volume the backing space that <paramref name="target"/> names; a device that shows it is told.</summary>
     public Task GrowAsync(VolumeRecord volume, ResizeIntent target, CancellationToken cancellationToken);

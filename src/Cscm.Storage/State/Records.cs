@@ -86,6 +86,9 @@ internal sealed record SnapshotRecord
     public required long CapacityBytes { get; init; }
     public required long BackingBytes { get; init; }
     public required long FileSystemBytes { get; init; }
+
+    /// <summary>The source's at the time: it holds the same bytes.</summary>
+    public ErasePolicy Erase { get; init; }
     public required DateTimeOffset CreatedAt { get; init; }
 }
 

@@ -53,6 +53,7 @@ internal sealed class Snapshots(Catalog catalog, Freezer freezer, VolumeRemover 
         CapacityBytes = source.CapacityBytes,
         BackingBytes = source.BackingBytes,
         FileSystemBytes = source.FileSystemBytes,
+        Erase = source.Settings.Erase,
         CreatedAt = createdAt,
     };
 

@@ -81,13 +81,13 @@ internal sealed class VolumeCreator(Catalog catalog, Freezer freezer, VolumeRemo
             VolumeRecord volume = catalog.FindVolume(source.Id)
                 ?? throw new StorageException(StorageErrorKind.NotFound, $"source volume {source.Id} does not exist");
             IScmPool pool = RequireCopying(volume.Pool, volume.Id);
-            return new SourceView(new ContentImage(pool, ObjectIds.KeyOf(volume.Id)), volume.Access, volume.FileSystem, volume.CapacityBytes, volume.BackingBytes, volume.FileSystemBytes, volume);
+            return new SourceView(new ContentImage(pool, ObjectIds.KeyOf(volume.Id)), volume.Access, volume.FileSystem, volume.CapacityBytes, volume.BackingBytes, volume.FileSystemBytes, volume.Settings.Erase, volume);
         }
         SnapshotRecord snapshot = Snapshots.Find(catalog, source.Id)
             ?? throw new StorageException(StorageErrorKind.NotFound, $"source snapshot {source.Id} does not exist");
         return new SourceView(
             new ContentImage(RequireCopying(snapshot.Pool, snapshot.Id), ObjectIds.KeyOf(snapshot.Id)),
-            snapshot.Access, snapshot.FileSystem, snapshot.CapacityBytes, snapshot.BackingBytes, snapshot.FileSystemBytes, null);
+            snapshot.Access, snapshot.FileSystem, snapshot.CapacityBytes, snapshot.BackingBytes, snapshot.FileSystemBytes, snapshot.Erase, null);
     }
 
     private ISnapshotPool RequireCopying(string pool, string id) => Snapshots.RequireCopying(catalog, pool, id);
@@ -146,7 +146,8 @@ internal sealed class VolumeCreator(Catalog catalog, Freezer freezer, VolumeRemo
             Source = spec.Source,
             FrozenKey = source?.Live is null ? null : source.Image.Key,
             RequestedSettings = spec.Settings,
-            Settings = spec.Settings,
+            // A copy holds its source's bytes: they are erased if either of the two asks for it.
+            Settings = source is { Erase: ErasePolicy.Zero } ? spec.Settings with { Erase = ErasePolicy.Zero } : spec.Settings,
             CreatedAt = catalog.Time.GetUtcNow(),
             IsEphemeral = isEphemeral,
         };
@@ -175,7 +176,8 @@ internal sealed class VolumeCreator(Catalog catalog, Freezer freezer, VolumeRemo
     /// <param name="CapacityBytes">The smallest capacity of the copy.</param>
     /// <param name="BackingBytes">The image's size.</param>
     /// <param name="FileSystemBytes">How much of it the file system spans.</param>
+    /// <param name="Erase">Whether its bytes are to be erased.</param>
     /// <param name="Live">The volume, if it is one and may be mounted.</param>
     private sealed record SourceView(
-        ContentImage Image, AccessType Access, string FileSystem, long CapacityBytes, long BackingBytes, long FileSystemBytes, VolumeRecord? Live);
+        ContentImage Image, AccessType Access, string FileSystem, long CapacityBytes, long BackingBytes, long FileSystemBytes, ErasePolicy Erase, VolumeRecord? Live);
 }

@@ -1,3 +1,4 @@
+using Cscm.Storage.Erase;
 using Cscm.Storage.Pools;
 using Cscm.Storage.State;
 
@@ -5,13 +6,16 @@ namespace Cscm.Storage.Volumes;
 
 /// <summary>The face of the volumes: each call goes to the room that knows it.</summary>
 internal sealed class VolumeManager(
-    Catalog catalog, VolumeCreator creator, VolumeRemover remover, VolumeResizer resizer, Snapshots snapshots, GroupSnapshots groups) : IVolumeManager
+    Catalog catalog, VolumeCreator creator, VolumeRemover remover, VolumeResizer resizer, Snapshots snapshots, GroupSnapshots groups, Eraser eraser) : IVolumeManager
 {
     public IReadOnlyList<PoolInfo> ListPools() =>
     [
         .. catalog.Pools.Select(pool => new PoolInfo(
             pool.Options.Name, pool.Options.Kind, pool.Options.IsDefault, pool.Options.NumaNode, pool is IBlockPool, pool is ISnapshotPool,
-            pool.FileSystems, pool.GetCapacity(AccessType.Mount, pool.FileSystems[0]))),
+            pool.FileSystems, pool.GetCapacity(AccessType.Mount, pool.FileSystems[0]))
+        {
+            ErasingBytes = eraser.PendingBytes(pool),
+        }),
     ];
 
     public PoolCapacity GetCapacity(string? pool, AccessType access, string? fileSystem)
@@ -116,7 +120,7 @@ internal sealed class VolumeManager(
 
     public IReadOnlyList<PoolHealth> GetPoolHealth() =>
     [
-        .. catalog.Pools.SelectMany(pool => pool.ExaminePool()),
+        .. catalog.Pools.SelectMany(pool => pool.ExaminePool()), .. eraser.Examine(),
         .. DamageOf(catalog.State.Volumes), .. DamageOf(catalog.State.Snapshots), .. DamageOf(catalog.State.Groups),
     ];
 

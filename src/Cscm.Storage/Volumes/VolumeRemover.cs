@@ -1,3 +1,4 @@
+using Cscm.Storage.Erase;
 using Cscm.Storage.Pools;
 using Cscm.Storage.Publishing;
 using Cscm.Storage.State;
@@ -5,7 +6,7 @@ using Cscm.Storage.State;
 namespace Cscm.Storage.Volumes;
 
 /// <summary>Takes volumes and snapshots away, whole or half-made. Every act can be repeated; the record goes last.</summary>
-internal sealed class VolumeRemover(Catalog catalog, Mountings mountings)
+internal sealed class VolumeRemover(Catalog catalog, Mountings mountings, Eraser eraser)
 {
     /// <summary>Removes a volume whose record says Creating or Deleting.</summary>
     public void Remove(VolumeRecord volume)
@@ -16,7 +17,7 @@ internal sealed class VolumeRemover(Catalog catalog, Mountings mountings)
             mountings.TakeDown(volume, target.Path, target.Made);
         if (volume.Stage is { } stage)
             mountings.TakeDownStage(volume, stage);
-        pool.Remove(key);
+        RemoveFrom(pool, key, volume.Settings.Erase);
         catalog.Volumes.Delete(key);
         pool.Ledger.Release(key);
     }
@@ -26,8 +27,15 @@ internal sealed class VolumeRemover(Catalog catalog, Mountings mountings)
     {
         string key = ObjectIds.KeyOf(snapshot.Id);
         IScmPool pool = catalog.PoolOf(snapshot.Pool, snapshot.Id);
-        pool.Remove(key);
+        RemoveFrom(pool, key, snapshot.Erase);
         pool.Ledger.Release(key);
+    }
+
+    /// <summary>The charge of what is to be erased stands before the object's own is dropped: the sum never understates.</summary>
+    private void RemoveFrom(IScmPool pool, string key, ErasePolicy erase)
+    {
+        if (pool.Remove(key, erase) is { } item)
+            eraser.Take((IErasingPool)pool, item);
     }
 
     /// <summary>Undoes what a failed call began. If that fails too the intent stays, and the next call or start undoes it.</summary>
