@@ -5,7 +5,7 @@ namespace Cscm.Cli.Serve;
 /// <summary>One pool from its fields, wherever they were written: a flag or the file.</summary>
 internal static class PoolFields
 {
-    private const string Known = "name, kind, size, path, fileSystem, numaNode, hugePages, default";
+    private const string Known = "name, kind, size, path, fileSystem, source, stripes, numaNode, hugePages, default";
 
     public static PoolOptions Read(IReadOnlyDictionary<string, string> fields, string where)
     {
@@ -22,6 +22,8 @@ internal static class PoolFields
                 "name" or "kind" or "size" => options,
                 "path" => options with { Path = value },
                 "fileSystem" => options with { DefaultFileSystem = value },
+                "source" => options with { Sources = ServeSettings.ParseSources(value) },
+                "stripes" => options with { Stripes = ServeSettings.ParseStripes(value) },
                 "numaNode" => options with { NumaNode = ServeSettings.ParseNumaNode(value) },
                 "hugePages" => options with { HugePages = ServeSettings.ParseHugePages(value) },
                 "default" => options with { IsDefault = ServeSettings.ParseBoolean(value, "default") },

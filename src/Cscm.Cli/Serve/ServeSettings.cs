@@ -29,7 +29,10 @@ internal sealed record ServeSettings
     {
         "file" => PoolKind.File,
         "dram" => PoolKind.Dram,
-        _ => throw new UsageException($"pool kind '{text}' is unknown: use file or dram"),
+        "lvm" => PoolKind.Lvm,
+        "xfs" => PoolKind.Xfs,
+        "namespace" => PoolKind.Namespace,
+        _ => throw new UsageException($"pool kind '{text}' is unknown: use file, dram, lvm, xfs or namespace"),
     };
 
     public static HugePages ParseHugePages(string text) => text switch
@@ -44,6 +47,22 @@ internal sealed record ServeSettings
     public static long ParseSize(string text) => Quantity.TryParse(text, out long sizeBytes) && sizeBytes > 0
         ? sizeBytes
         : throw new UsageException($"size '{text}' is not a positive number of bytes: write 1073741824 or 1Gi");
+
+    public static IReadOnlyList<PoolSource> ParseSources(string text)
+    {
+        try
+        {
+            return PoolSource.ParseList(text);
+        }
+        catch (FormatException exception)
+        {
+            throw new UsageException($"source {exception.Message}");
+        }
+    }
+
+    public static int ParseStripes(string text) => int.TryParse(text, out int stripes) && stripes > 0
+        ? stripes
+        : throw new UsageException($"stripes '{text}' is not a number of devices: write 1, 2, …");
 
     public static int ParseNumaNode(string text) => int.TryParse(text, out int node) && node >= 0
         ? node

@@ -38,6 +38,12 @@ public sealed record PoolOptions
 
     /// <summary>Where image files live (<see cref="PoolKind.File"/>); null puts them below the state directory.</summary>
     public string? Path { get; init; }
+
+    /// <summary>What a pool on storage class memory takes its space from (<see cref="PoolKind.Lvm"/>, <see cref="PoolKind.Xfs"/>, <see cref="PoolKind.Namespace"/>).</summary>
+    public IReadOnlyList<PoolSource> Sources { get; init; } = [];
+
+    /// <summary>For <see cref="PoolKind.Lvm"/>: over how many of its devices each new volume is spread, in steps of 2 MiB.</summary>
+    public int Stripes { get; init; } = 1;
     public int? NumaNode { get; init; }
 
     /// <summary>For <see cref="PoolKind.Dram"/>: the tmpfs <c>huge=</c> policy of new volumes.</summary>

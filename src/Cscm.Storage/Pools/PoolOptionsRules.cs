@@ -21,6 +21,8 @@ internal static class PoolOptionsRules
             throw Invalid($"two pools are named {twice.Key}: give each its own name");
         if (pools.Where(pool => pool.Path is not null).GroupBy(pool => Path.GetFullPath(pool.Path!), StringComparer.Ordinal).FirstOrDefault(group => group.Count() > 1) is { } shared)
             throw Invalid($"two pools have the directory {shared.Key}: give each its own");
+        if (pools.SelectMany(pool => pool.Sources.Select(source => (pool.Kind, source))).GroupBy(taken => taken).FirstOrDefault(group => group.Count() > 1) is { } taken)
+            throw Invalid($"two pools of kind {taken.Key.Kind} take from {taken.Key.source}: give it to one of them");
         if (pools.Count(pool => pool.IsDefault) > 1)
             throw Invalid("more than one pool is the default: choose one");
         return pools.Any(pool => pool.IsDefault) ? pools : [pools[0] with { IsDefault = true }, .. pools.Skip(1)];
@@ -32,12 +34,27 @@ internal static class PoolOptionsRules
             throw Invalid($"pool name '{pool.Name}' must have 1 to {LongestName} characters of a-z, 0-9 and -");
         if (pool.SizeBytes < Sizes.StepBytes || pool.SizeBytes > Sizes.LargestBytes)
             throw Invalid($"pool {pool.Name}: size {pool.SizeBytes} must lie between {Sizes.StepBytes} and {Sizes.LargestBytes} bytes");
-        if (pool.Kind == PoolKind.File && pool.DefaultFileSystem is not ("ext4" or "xfs"))
+        if (pool.Kind is PoolKind.File or PoolKind.Lvm or PoolKind.Namespace && pool.DefaultFileSystem is not ("ext4" or "xfs"))
             throw Invalid($"pool {pool.Name}: default file system '{pool.DefaultFileSystem}' must be ext4 or xfs");
+        CheckSources(pool);
         if (pool.Path is not null && !Path.IsPathFullyQualified(pool.Path))
             throw Invalid($"pool {pool.Name}: path '{pool.Path}' must be absolute");
         if (pool.NumaNode is { } node && !Directory.Exists($"/sys/devices/system/node/node{node}"))
             throw Invalid($"pool {pool.Name}: this machine has no NUMA node {node} (see /sys/devices/system/node)");
+    }
+
+    private static void CheckSources(PoolOptions pool)
+    {
+        if (pool.Kind is PoolKind.Lvm or PoolKind.Namespace && pool.Sources.Count == 0)
+            throw Invalid($"pool {pool.Name} lacks a source: name what it may take, as in source=region0");
+        if (pool.Kind is PoolKind.File or PoolKind.Dram && pool.Sources.Count > 0)
+            throw Invalid($"pool {pool.Name} is of kind {pool.Kind}, which takes nothing from {pool.Sources[0]}: leave the source out");
+        if (pool.Kind == PoolKind.Namespace && pool.Sources.FirstOrDefault(source => source.Kind != PoolSourceKind.Region) is { Name: not null } other)
+            throw Invalid($"pool {pool.Name} makes namespaces, which only regions have room for: {other} is none");
+        if (pool.Sources.Count > 1 && pool.Sources.Any(source => source.Kind == PoolSourceKind.VolumeGroup))
+            throw Invalid($"pool {pool.Name} takes from a volume group and from something else: name the volume group alone");
+        if (pool.Stripes < 1 || (pool.Stripes > 1 && pool.Kind != PoolKind.Lvm))
+            throw Invalid($"pool {pool.Name}: stripes {pool.Stripes} must be 1 or more, and 1 for any kind but lvm");
     }
 
     private static StorageException Invalid(string message) => new(StorageErrorKind.InvalidArgument, message);
