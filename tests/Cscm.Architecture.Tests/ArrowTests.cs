@@ -8,11 +8,12 @@ public sealed class ArrowTests
     private static readonly Dictionary<string, string[]> s_allowed = new()
     {
         ["Cscm.Grpc"] = [],
+        ["Cscm.Kubernetes"] = [],
         ["Cscm.Memory"] = [],
         ["Cscm.Storage"] = [],
         ["Cscm.Csi"] = ["Cscm.Grpc", "Cscm.Storage"],
-        ["Cscm.Csi.Controller"] = ["Cscm.Csi", "Cscm.Storage"],
-        ["Cscm.Csi.Node"] = ["Cscm.Csi", "Cscm.Storage"],
+        ["Cscm.Csi.Controller"] = ["Cscm.Csi", "Cscm.Kubernetes", "Cscm.Storage"],
+        ["Cscm.Csi.Node"] = ["Cscm.Csi", "Cscm.Kubernetes", "Cscm.Storage"],
         ["Cscm.Cli"] = ["Cscm.Csi", "Cscm.Csi.Controller", "Cscm.Csi.Node", "Cscm.Grpc", "Cscm.Memory", "Cscm.Storage"],
     };
 

@@ -1,0 +1,43 @@
+using System.Net;
+using System.Net.Security;
+using System.Security.Cryptography.X509Certificates;
+
+namespace Cscm.Kubernetes;
+
+/// <summary>The connections to one API server: TLS, identity, and what keeps a dead one from being waited for.</summary>
+internal static class ApiConnection
+{
+    public static HttpMessageInvoker Open(ClusterConfig config)
+    {
+        var tls = new SslClientAuthenticationOptions();
+        if (config.ServerName is not null)
+            tls.TargetHost = config.ServerName;
+        if (config.ClientCertificate is not null)
+            tls.ClientCertificates = [config.ClientCertificate];
+        if (config.Authorities is { } authorities)
+        {
+            tls.CertificateChainPolicy = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
+            tls.CertificateChainPolicy.CustomTrustStore.AddRange(authorities);
+        }
+        if (config.SkipsServerVerification)
+        {
+#pragma warning disable CA5359, MA0039 // The kubeconfig's own insecure-skip-tls-verify: the operator's word, as with every client.
+            tls.RemoteCertificateValidationCallback = static (_, _, _, _) => true;
+#pragma warning restore CA5359, MA0039
+        }
+        return new HttpMessageInvoker(new SocketsHttpHandler
+        {
+            SslOptions = tls,
+            UseProxy = false,
+            AllowAutoRedirect = false,
+            UseCookies = false,
+            AutomaticDecompression = DecompressionMethods.None,
+            ConnectTimeout = TimeSpan.FromSeconds(10),
+            // A server that was replaced behind its name is found again.
+            PooledConnectionLifetime = TimeSpan.FromMinutes(15),
+            EnableMultipleHttp2Connections = true,
+            KeepAlivePingDelay = TimeSpan.FromSeconds(30),
+            KeepAlivePingTimeout = TimeSpan.FromSeconds(15),
+        });
+    }
+}

@@ -1,0 +1,226 @@
+using System.Buffers;
+using System.Globalization;
+using System.IO.Pipelines;
+using System.Net;
+using System.Net.Http.Headers;
+using System.Runtime.CompilerServices;
+using System.Text;
+using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
+
+namespace Cscm.Kubernetes;
+
+/// <summary><see cref="IKubernetes"/> over the REST API ("Kubernetes API Concepts"). Thread-safe.</summary>
+public sealed class RestKubernetes(ClusterConfig config, ApiStatistics? statistics = null) : IKubernetes, IDisposable
+{
+    private const int MaximumTries = 6;
+    private const string Json = "application/json";
+    private const string ApplyPatch = "application/apply-patch+yaml";
+
+    private static readonly TimeSpan s_timeout = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan s_longestRetryAfter = TimeSpan.FromSeconds(10);
+    private static readonly ProductInfoHeaderValue s_agent = new("cscm", typeof(RestKubernetes).Assembly.GetName().Version?.ToString(3));
+
+    private readonly HttpMessageInvoker _http = ApiConnection.Open(config);
+
+    public Task<T> GetAsync<T>(Resource<T> resource, string name, CancellationToken cancellationToken)
+        where T : KubernetesObject
+        => SendAsync(HttpMethod.Get, resource.Path(name), null, Json, resource.Item, cancellationToken);
+
+    public Task<ObjectList<T>> ListAsync<T>(Resource<T> resource, ListQuery query, CancellationToken cancellationToken)
+        where T : KubernetesObject
+    {
+        string path = new QueryString(resource.Path())
+            .With("labelSelector", query.LabelSelector)
+            .With("limit", query.Limit == 0 ? null : query.Limit.ToString(CultureInfo.InvariantCulture))
+            .With("continue", query.Continue).Text;
+        return SendAsync(HttpMethod.Get, path, null, Json, resource.List, cancellationToken);
+    }
+
+    public Task<T> CreateAsync<T>(Resource<T> resource, T item, CancellationToken cancellationToken)
+        where T : KubernetesObject
+        => SendAsync(HttpMethod.Post, resource.Path(), Body(resource, item), Json, resource.Item, cancellationToken);
+
+    public Task<T> ReplaceAsync<T>(Resource<T> resource, T item, CancellationToken cancellationToken)
+        where T : KubernetesObject
+        => SendAsync(HttpMethod.Put, resource.Path(item.Metadata.Name), Body(resource, item), Json, resource.Item, cancellationToken);
+
+    public Task<T> ApplyAsync<T>(Resource<T> resource, T item, string owner, string? subresource, CancellationToken cancellationToken)
+        where T : KubernetesObject
+    {
+        string path = new QueryString(resource.Path(item.Metadata.Name, subresource)).With("fieldManager", owner).With("force", "true").Text;
+        return SendAsync(HttpMethod.Patch, path, Body(resource, item), ApplyPatch, resource.Item, cancellationToken);
+    }
+
+    public async Task DeleteAsync<T>(Resource<T> resource, string name, string? uid, CancellationToken cancellationToken)
+        where T : KubernetesObject
+    {
+        byte[]? body = uid is null ? null : JsonSerializer.SerializeToUtf8Bytes(new DeleteOptions(new Preconditions(uid)), KubernetesJson.Default.DeleteOptions);
+        try
+        {
+            using HttpResponseMessage response = await SendAsync(HttpMethod.Delete, resource.Path(name), body, Json, cancellationToken);
+        }
+        catch (KubernetesException e) when (e.IsNotFound || (uid is not null && e.IsConflict))
+        {
+            // Gone, or another incarnation: the one that was meant is no more.
+        }
+    }
+
+    public async IAsyncEnumerable<WatchEvent<T>> WatchAsync<T>(
+        Resource<T> resource, WatchQuery query, [EnumeratorCancellation] CancellationToken cancellationToken)
+        where T : KubernetesObject
+    {
+        string path = new QueryString(resource.Path())
+            .With("watch", "true")
+            .With("allowWatchBookmarks", "true")
+            .With("labelSelector", query.LabelSelector)
+            .With("resourceVersion", query.ResourceVersion)
+            .With("timeoutSeconds", ((int)query.Timeout.TotalSeconds).ToString(CultureInfo.InvariantCulture)).Text;
+        using HttpResponseMessage response = await TryOnceAsync(HttpMethod.Get, path, null, Json, cancellationToken);
+        Stream stream = await response.Content.ReadAsStreamAsync(cancellationToken);
+        PipeReader reader = PipeReader.Create(stream, new StreamPipeReaderOptions(leaveOpen: true));
+        try
+        {
+            while (true)
+            {
+                ReadResult result = await ReadAsync(reader, path, cancellationToken);
+                ReadOnlySequence<byte> buffer = result.Buffer;
+                while (buffer.PositionOf((byte)'\n') is { } end)
+                {
+                    WatchEvent<T> next = WatchLine.Parse(buffer.Slice(0, end), resource.Item);
+                    buffer = buffer.Slice(buffer.GetPosition(1, end));
+                    yield return next;
+                }
+                reader.AdvanceTo(buffer.Start, buffer.End);
+                if (result.IsCompleted)
+                    yield break;
+            }
+        }
+        finally
+        {
+            await reader.CompleteAsync();
+        }
+    }
+
+    public void Dispose() => _http.Dispose();
+
+    private static async ValueTask<ReadResult> ReadAsync(PipeReader reader, string path, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await reader.ReadAsync(cancellationToken);
+        }
+        catch (Exception e) when (e is IOException or HttpRequestException)
+        {
+            throw new KubernetesException(null, null, $"watch {path}: the connection was lost: {e.Message}", innerException: e);
+        }
+    }
+
+    private static byte[] Body<T>(Resource<T> resource, T item)
+        where T : KubernetesObject
+        => JsonSerializer.SerializeToUtf8Bytes(item with { ApiVersion = resource.ApiVersion, Kind = resource.Kind }, resource.Item);
+
+    private async Task<TResult> SendAsync<TResult>(
+        HttpMethod method, string path, byte[]? body, string contentType, JsonTypeInfo<TResult> type, CancellationToken cancellationToken)
+    {
+        using HttpResponseMessage response = await SendAsync(method, path, body, contentType, cancellationToken);
+        try
+        {
+            Stream stream = await response.Content.ReadAsStreamAsync(cancellationToken);
+            return await JsonSerializer.DeserializeAsync(stream, type, cancellationToken) ?? throw new JsonException("null");
+        }
+        catch (Exception e) when (e is JsonException or IOException or HttpRequestException)
+        {
+            throw new KubernetesException(null, null, $"{method} {path}: the answer cannot be read: {e.Message}", innerException: e);
+        }
+    }
+
+    /// <summary>Sends until there is an answer that another try would not change, or the tries are used up.</summary>
+    private async Task<HttpResponseMessage> SendAsync(HttpMethod method, string path, byte[]? body, string contentType, CancellationToken cancellationToken)
+    {
+        var backoff = new Backoff(TimeSpan.FromMilliseconds(100), TimeSpan.FromSeconds(5));
+        for (int tries = 1; ; tries++)
+        {
+            long startedAt = TimeProvider.System.GetTimestamp();
+            using var timeout = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+            timeout.CancelAfter(s_timeout);
+            try
+            {
+                return await TryOnceAsync(method, path, body, contentType, timeout.Token);
+            }
+            catch (KubernetesException e) when (e.IsTransient && tries < MaximumTries)
+            {
+                TimeSpan pause = e.RetryAfter is { } asked && asked > TimeSpan.Zero ? Min(asked, s_longestRetryAfter) : backoff.Next();
+                await Task.Delay(pause, cancellationToken);
+            }
+            catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+            {
+                throw new KubernetesException(null, null, $"{method} {path}: no answer in {s_timeout.TotalSeconds} s");
+            }
+            finally
+            {
+                statistics?.Count(method, TimeProvider.System.GetElapsedTime(startedAt));
+            }
+        }
+    }
+
+    private async Task<HttpResponseMessage> TryOnceAsync(HttpMethod method, string path, byte[]? body, string contentType, CancellationToken cancellationToken)
+    {
+        string? token = config.Token?.Current;
+        HttpResponseMessage response = await ExchangeAsync(method, path, body, contentType, token, cancellationToken);
+        if (response.StatusCode == HttpStatusCode.Unauthorized && token is not null && config.Token!.Renew(token))
+        {
+            response.Dispose();
+            response = await ExchangeAsync(method, path, body, contentType, config.Token.Current, cancellationToken);
+        }
+        if (response.IsSuccessStatusCode)
+            return response;
+        using (response)
+            throw await RefusalAsync(method, path, response, cancellationToken);
+    }
+
+    private async Task<HttpResponseMessage> ExchangeAsync(
+        HttpMethod method, string path, byte[]? body, string contentType, string? token, CancellationToken cancellationToken)
+    {
+        using var request = new HttpRequestMessage(method, new Uri(config.Server, path))
+        {
+            Version = config.Server.Scheme == Uri.UriSchemeHttps ? HttpVersion.Version20 : HttpVersion.Version11,
+            VersionPolicy = HttpVersionPolicy.RequestVersionOrLower,
+        };
+        request.Headers.UserAgent.Add(s_agent);
+        request.Headers.Accept.Add(new MediaTypeWithQualityHeaderValue(Json));
+        if (token is not null)
+            request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", token);
+        if (body is not null)
+        {
+            request.Content = new ByteArrayContent(body);
+            request.Content.Headers.ContentType = new MediaTypeHeaderValue(contentType);
+        }
+        try
+        {
+            return await _http.SendAsync(request, cancellationToken);
+        }
+        catch (Exception e) when (e is HttpRequestException or IOException)
+        {
+            throw new KubernetesException(null, null, $"{method} {path}: the API server at {config.Server} cannot be reached: {e.Message}", innerException: e);
+        }
+    }
+
+    private static async Task<KubernetesException> RefusalAsync(HttpMethod method, string path, HttpResponseMessage response, CancellationToken cancellationToken)
+    {
+        byte[] body = await response.Content.ReadAsByteArrayAsync(cancellationToken);
+        ApiStatus? status = WatchLine.ReadStatus(body);
+        string said = status?.Message ?? Encoding.UTF8.GetString(body.AsSpan(0, Math.Min(body.Length, 512))).ReplaceLineEndings(" ");
+        TimeSpan? retryAfter = response.Headers.RetryAfter?.Delta
+            ?? (status?.Details?.RetryAfterSeconds is int seconds ? TimeSpan.FromSeconds(seconds) : null);
+        return new KubernetesException(response.StatusCode, status?.Reason, $"{method} {path}: {(int)response.StatusCode} {said}", retryAfter);
+    }
+
+    private static TimeSpan Min(TimeSpan a, TimeSpan b) => a < b ? a : b;
+
+    private readonly record struct QueryString(string Text)
+    {
+        public QueryString With(string key, string? value)
+            => value is null ? this : new($"{Text}{(Text.Contains('?', StringComparison.Ordinal) ? '&' : '?')}{key}={Uri.EscapeDataString(value)}");
+    }
+}
