@@ -32,6 +32,8 @@ internal static partial class ServeHost
         WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         ConfigureLogging(builder.Logging, logLevel);
         builder.WebHost.UseKestrelCore();
+        // Handlers run on the pool in any case; the socket's own work need not change threads to get there.
+        builder.WebHost.UseSockets(sockets => sockets.UnsafePreferInlineScheduling = true);
         builder.WebHost.ConfigureKestrel(server => server.ListenUnixSocketForGrpc(settings.SocketPath));
 
         using ILoggerFactory startLog = LoggerFactory.Create(logging => ConfigureLogging(logging, logLevel));

@@ -19,6 +19,7 @@ internal sealed class HttpServerCallContext : ServerCallContext, IDisposable
     private CancellationTokenSource? _deadlineSource;
     private DateTime _deadline = DateTime.MaxValue;
     private CancellationToken _cancellationToken;
+    private bool _hasBody;
     private bool _ended;
 
     public HttpServerCallContext(HttpContext http, IMethod method, GrpcServiceOptions options)
@@ -91,12 +92,10 @@ internal sealed class HttpServerCallContext : ServerCallContext, IDisposable
         }
     }
 
-    /// <summary>Puts a message into the response's buffer, headers first; flushing is the caller's.</summary>
-    public async ValueTask WriteAsync<T>(Marshaller<T> marshaller, T message)
+    /// <summary>Puts a message into the response's buffer; flushing is the caller's. Unflushed, headers, message and trailers travel together.</summary>
+    public void Write<T>(Marshaller<T> marshaller, T message)
     {
-        // Before the headers are sent the server would give out a buffer of its own and copy.
-        if (!Http.Response.HasStarted)
-            await Http.Response.StartAsync(CancellationToken.None);
+        _hasBody = true;
         Writer.Write(marshaller, message, !HasWriteFlag(WriteFlags.NoCompress));
     }
 
@@ -108,7 +107,7 @@ internal sealed class HttpServerCallContext : ServerCallContext, IDisposable
         if (_ended)
             return;
         _ended = true;
-        var started = Http.Response.HasStarted;
+        var started = _hasBody || Http.Response.HasStarted;
         var destination = started ? Http.Features.Get<IHttpResponseTrailersFeature>()?.Trailers : Http.Response.Headers;
         if (destination is null)
             return;

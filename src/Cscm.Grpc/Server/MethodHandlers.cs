@@ -15,7 +15,7 @@ internal sealed class UnaryHandler<TRequest, TResponse>(
         var request = await call.Reader.ReadSingleAsync(method.RequestMarshaller, call.CancellationToken);
         var response = await pipeline(request, call) ?? throw new InvalidOperationException("The handler returned null.");
         if (call.Status.StatusCode == StatusCode.OK && !call.DeadlinePassed)
-            await call.WriteAsync(method.ResponseMarshaller, response);
+            call.Write(method.ResponseMarshaller, response);
     }
 }
 
@@ -43,7 +43,7 @@ internal sealed class ClientStreamingHandler<TRequest, TResponse>(
         var response = await pipeline(new RequestStream<TRequest>(call, method.RequestMarshaller), call)
             ?? throw new InvalidOperationException("The handler returned null.");
         if (call.Status.StatusCode == StatusCode.OK && !call.DeadlinePassed)
-            await call.WriteAsync(method.ResponseMarshaller, response);
+            call.Write(method.ResponseMarshaller, response);
     }
 }
 

@@ -50,7 +50,7 @@ internal sealed class ResponseStream<T>(HttpServerCallContext call, Marshaller<T
             throw new InvalidOperationException("Can't write the message because the previous write is in progress.");
         try
         {
-            await call.WriteAsync(marshaller, message);
+            call.Write(marshaller, message);
             if (!call.HasWriteFlag(WriteFlags.BufferHint))
                 await FlushAsync(cancellationToken);
         }

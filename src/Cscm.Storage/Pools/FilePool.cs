@@ -17,6 +17,9 @@ internal sealed partial class FilePool : IBlockPool, ISnapshotPool
     /// <summary>Left to the file system below, for its own structures and our state.</summary>
     private const long MediumReserveBytes = 64L << 20;
 
+    private const int ReleaseTries = 7;
+    private const int ReleaseWaitMilliseconds = 2;
+
     private readonly IStepObserver _steps;
 
     public FilePool(PoolOptions options, string directory, IStepObserver steps)
@@ -111,6 +114,12 @@ internal sealed partial class FilePool : IBlockPool, ISnapshotPool
     public void RequireRemovable(string key)
     {
         IReadOnlyList<string> devices = LoopDevice.FindByBackingFile(PathOf(key));
+        // A container that is being started holds copies of all mounts for a moment, and the kernel detaches behind the last unmount.
+        for (int attempt = 0; devices.Count > 0 && attempt < ReleaseTries; attempt++)
+        {
+            Thread.Sleep(ReleaseWaitMilliseconds << attempt);
+            devices = LoopDevice.FindByBackingFile(PathOf(key));
+        }
         if (devices.Count > 0)
         {
             throw new StorageException(
