@@ -7,6 +7,9 @@ internal static class PoolOptionsRules
 {
     private const int LongestName = 63;
 
+    /// <summary>Part of names that the medium keeps: of volume groups, and in the labels of namespaces.</summary>
+    private const int LongestNameOnMedium = 32;
+
     private static readonly SearchValues<char> s_nameCharacters = SearchValues.Create("abcdefghijklmnopqrstuvwxyz0123456789-");
 
     /// <summary>Checks the pools and settles which is the default.</summary>
@@ -51,6 +54,8 @@ internal static class PoolOptionsRules
             throw Invalid($"pool {pool.Name} is of kind {pool.Kind}, which takes nothing from {pool.Sources[0]}: leave the source out");
         if (pool.Kind == PoolKind.Namespace && pool.Sources.FirstOrDefault(source => source.Kind != PoolSourceKind.Region) is { Name: not null } other)
             throw Invalid($"pool {pool.Name} makes namespaces, which only regions have room for: {other} is none");
+        if (pool.Kind is PoolKind.Lvm or PoolKind.Namespace && pool.Name.Length > LongestNameOnMedium)
+            throw Invalid($"pool name '{pool.Name}' must have at most {LongestNameOnMedium} characters in a pool of kind {pool.Kind}, which writes it to the medium");
         if (pool.Sources.Count > 1 && pool.Sources.Any(source => source.Kind == PoolSourceKind.VolumeGroup))
             throw Invalid($"pool {pool.Name} takes from a volume group and from something else: name the volume group alone");
         if (pool.Stripes < 1 || (pool.Stripes > 1 && pool.Kind != PoolKind.Lvm))

@@ -12,6 +12,19 @@ internal static class ToolRunner
     public static async Task<(int ExitCode, string Output)> RunAsync(
         string tool, string package, IEnumerable<string> arguments, CancellationToken cancellationToken)
     {
+        (int exitCode, string output, string errors) = await CaptureAsync(tool, package, arguments, environment: null, cancellationToken);
+        return (exitCode, $"{output.Trim()}\n{errors.Trim()}".Trim());
+    }
+
+    /// <summary>As <see cref="RunAsync"/>, with standard output (a report, say) and standard error apart.</summary>
+    /// <param name="tool">Its name, without a directory.</param>
+    /// <param name="package">Debian's name of what has it.</param>
+    /// <param name="arguments">One each.</param>
+    /// <param name="environment">Variables beside our own.</param>
+    /// <param name="cancellationToken">Kills the tool.</param>
+    public static async Task<(int ExitCode, string Output, string Errors)> CaptureAsync(
+        string tool, string package, IEnumerable<string> arguments, IReadOnlyDictionary<string, string>? environment, CancellationToken cancellationToken)
+    {
         string path = s_directories.Select(directory => Path.Combine(directory, tool)).FirstOrDefault(File.Exists)
             ?? throw new StorageException(StorageErrorKind.FailedPrecondition, $"the tool {tool} is not installed on this node: install the package {package}");
         var start = new ProcessStartInfo(path)
@@ -25,6 +38,8 @@ internal static class ToolRunner
         foreach (string argument in arguments)
             start.ArgumentList.Add(argument);
         start.Environment["LC_ALL"] = "C";
+        foreach ((string name, string value) in environment ?? new Dictionary<string, string>())
+            start.Environment[name] = value;
 
         using Process process = Process.Start(start) ?? throw new IOException($"{path} could not be started");
         process.StandardInput.Close();
@@ -41,8 +56,7 @@ internal static class ToolRunner
             await process.WaitForExitAsync(CancellationToken.None);
             throw;
         }
-        string text = $"{(await output).Trim()}\n{(await errors).Trim()}".Trim();
-        return (process.ExitCode, text);
+        return (process.ExitCode, await output, await errors);
     }
 
     /// <summary>Waits until no other process has a file open.</summary>

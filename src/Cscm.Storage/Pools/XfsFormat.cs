@@ -4,7 +4,8 @@ using Microsoft.Win32.SafeHandles;
 namespace Cscm.Storage.Pools;
 
 /// <summary>XFS with 4 KiB blocks, without reflink inside the volume (images are cloned from outside) and without a reverse map.</summary>
-internal sealed class XfsFormat : FileSystemFormat
+/// <param name="isAligned">Whether its allocations are to start at multiples of 2 MiB, as mappings of that size need it.</param>
+internal sealed class XfsFormat(bool isAligned = false) : FileSystemFormat
 {
     private const long LogBytes = 64L << 20;
 
@@ -24,7 +25,10 @@ internal sealed class XfsFormat : FileSystemFormat
 
     public override Task MakeAsync(string image, long backingBytes, CancellationToken cancellationToken) => ToolRunner.RunOrThrowAsync(
         "mkfs.xfs", "xfsprogs",
-        ["-q", "-f", "-K", "-b", $"size={BlockBytes}", "-m", "crc=1,finobt=1,rmapbt=0,reflink=0", "-l", $"internal=1,size={LogBytes}", image],
+        [
+            "-q", "-f", "-K", "-b", $"size={BlockBytes}", "-m", "crc=1,finobt=1,rmapbt=0,reflink=0", "-l", $"internal=1,size={LogBytes}",
+            .. isAligned ? ["-d", Geometry(backingBytes)] : Array.Empty<string>(), image,
+        ],
         cancellationToken);
 
     /// <summary>Free blocks of the superblock (sb_fdblocks) less what the kernel keeps for itself once it is mounted.</summary>
@@ -46,6 +50,10 @@ internal sealed class XfsFormat : FileSystemFormat
         long groupBlocks = Math.Max(1, BinaryPrimitives.ReadUInt32BigEndian(superblock.AsSpan(84)));
         return (blocks - (LogBytes / BlockBytes) - ReservedByKernel(blocks, (blocks / groupBlocks) + 1)) * BlockBytes;
     }
+
+    /// <summary>Told of a stripe, mkfs.xfs would make more groups than it has room for on small devices: the number is said, unless groups become too large.</summary>
+    private static string Geometry(long backingBytes)
+        => "su=2m,sw=1" + (backingBytes < AllocationGroups * LargestGroupBlocks * BlockBytes ? $",agcount={AllocationGroups}" : "");
 
     private static byte[] ReadSuperblock(string image)
     {
