@@ -12,6 +12,8 @@ internal static class PoolText
             Kind = Enum.Parse<PoolKind>(fields["kind"], ignoreCase: true),
             SizeBytes = long.Parse(fields["size"]),
             Path = fields.GetValueOrDefault("path"),
+            DefaultFileSystem = fields.GetValueOrDefault("fileSystem", "ext4"),
+            Stripes = int.Parse(fields.GetValueOrDefault("stripes", "1")),
             Sources = fields.TryGetValue("source", out string? sources) ? PoolSource.ParseList(sources) : [],
         };
     }

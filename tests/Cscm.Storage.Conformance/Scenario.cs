@@ -38,8 +38,8 @@ public static class Suite
         PoolKind.File => Traits.Block | Traits.Snapshots,
         PoolKind.Dram => Traits.OnlineGrowth,
         PoolKind.Xfs => Traits.Snapshots | Traits.OnlineGrowth | Traits.Erases | Traits.Dax,
-        PoolKind.Lvm => Traits.Block | Traits.OnlineGrowth | Traits.Erases | Traits.Dax,
-        PoolKind.Namespace => Traits.Erases | Traits.Dax,
+        PoolKind.Lvm => Traits.Block | Traits.Snapshots | Traits.OnlineGrowth | Traits.Erases | Traits.Dax,
+        PoolKind.Namespace => Traits.Block | Traits.Snapshots | Traits.Erases | Traits.Dax,
         _ => throw new ArgumentOutOfRangeException(nameof(kind), kind, "no such kind of pool"),
     };
 
