@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Cscm.Cli.Bench;
+using Cscm.Cli.Listings;
 using Cscm.Cli.Regions;
 using Cscm.Cli.Serve;
 
@@ -9,5 +10,7 @@ var root = new RootCommand("cscm: storage class memory for containers")
     BenchCommand.Create(),
     RegionsCommand.Create(),
     ProbeCommand.Create(),
+    ListingCommands.CreatePools(),
+    ListingCommands.CreateVolumes(),
 };
 return await root.Parse(args).InvokeAsync();

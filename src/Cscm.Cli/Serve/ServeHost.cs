@@ -1,4 +1,5 @@
 using Cscm.Csi;
+using Cscm.Csi.Admin;
 using Cscm.Csi.Controller;
 using Cscm.Csi.Hosting;
 using Cscm.Csi.Logging;
@@ -53,6 +54,7 @@ internal static partial class ServeHost
         services.AddSingleton<GroupControllerService>();
         services.AddSingleton<SnapshotMetadataService>();
         services.AddSingleton<NodeService>();
+        services.AddSingleton<AdminService>();
         services.AddSingleton<HealthServiceImpl>();
         services.AddSingleton<CallInterceptor>();
         services.AddGrpc(options => options.Interceptors.Add<CallInterceptor>());
@@ -71,6 +73,7 @@ internal static partial class ServeHost
         app.MapGrpcService<GroupControllerService>();
         app.MapGrpcService<SnapshotMetadataService>();
         app.MapGrpcService<NodeService>();
+        app.MapGrpcService<AdminService>();
         app.MapGrpcService<HealthServiceImpl>();
         app.MapGrpcReflectionService();
 

@@ -1,3 +1,5 @@
+using Cscm.Storage.Proof;
+
 namespace Cscm.Storage;
 
 public enum AccessType
@@ -85,6 +87,9 @@ public sealed record VolumeInfo
     public bool IsEphemeral { get; init; }
     public string? StagingPath { get; init; }
     public IReadOnlyList<string> TargetPaths { get; init; } = [];
+
+    /// <summary>What the last stage proved of DAX; null before the first, and in pools that promise nothing.</summary>
+    public DaxProof? Proof { get; init; }
 
     /// <summary>Empty when the volume is well.</summary>
     public IReadOnlyList<HealthFinding> Health { get; init; } = [];

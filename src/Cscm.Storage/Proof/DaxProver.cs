@@ -19,11 +19,16 @@ public static class DaxProver
     public static DaxProof Prove(string directory)
     {
         using SafePath path = SafePath.Open(directory);
+        return Prove(path);
+    }
+
+    internal static DaxProof Prove(SafePath path)
+    {
         PathStatus status = path.GetStatus();
         if (status.Kind != PathKind.Directory)
-            throw new StorageException(StorageErrorKind.InvalidArgument, $"{directory} is not a directory: name the one where the file system is mounted");
+            throw new StorageException(StorageErrorKind.InvalidArgument, $"{path.Path} is not a directory: name the one where the file system is mounted");
         MountEntry? mount = MountTable.Read().FirstOrDefault(entry => entry.MountId == status.MountId);
-        string where = mount is null ? directory : $"the {mount.FileSystem} at {mount.MountPoint} ({mount.Source})";
+        string where = mount is null ? path.Path : $"the {mount.FileSystem} at {mount.MountPoint} ({mount.Source})";
         try
         {
             using ProbeFile file = ProbeFile.Create(path);

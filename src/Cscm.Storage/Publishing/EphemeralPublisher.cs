@@ -62,6 +62,8 @@ internal sealed class EphemeralPublisher(
         using SafePath mount = mountings.OpenMounted(volume, wanted.Path);
         if (!wanted.IsReadOnly)
             mountings.ApplyGroup(mount, wanted.MountGroup);
+        if (StageProof.OfMount(volume, mount) is { } proof && proof != volume.Proof)
+            catalog.Write(volume with { Proof = proof }, isDurable: false);
     }
 
     private static void RequireSameTarget(VolumeRecord existing, PublishRequest request)

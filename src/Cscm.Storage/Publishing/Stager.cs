@@ -1,5 +1,6 @@
 using Cscm.Storage.Linux;
 using Cscm.Storage.Pools;
+using Cscm.Storage.Proof;
 using Cscm.Storage.State;
 using Cscm.Storage.Volumes;
 
@@ -89,7 +90,8 @@ internal sealed class Stager(Catalog catalog, Mountings mountings)
         IScmPool pool = catalog.PoolOf(volume);
         if (volume.Access == AccessType.Block)
         {
-            ((IBlockPool)pool).Attach(volume, isReadOnly: false);
+            string device = ((IBlockPool)pool).Attach(volume, isReadOnly: false);
+            Keep(volume, volume.FileSystemBytes, StageProof.OfDevice(volume, device));
             return;
         }
         long fileSystemBytes = await pool.PrepareMountAsync(volume, cancellationToken);
@@ -115,8 +117,13 @@ internal sealed class Stager(Catalog catalog, Mountings mountings)
                 fileSystemBytes = volume.BackingBytes;
             }
         }
-        if (fileSystemBytes != volume.FileSystemBytes)
-            catalog.Write(volume with { FileSystemBytes = fileSystemBytes }, isDurable: false);
+        Keep(volume, fileSystemBytes, StageProof.OfMount(volume, mount));
+    }
+
+    private void Keep(VolumeRecord volume, long fileSystemBytes, DaxProof? proof)
+    {
+        if (fileSystemBytes != volume.FileSystemBytes || proof != volume.Proof)
+            catalog.Write(volume with { FileSystemBytes = fileSystemBytes, Proof = proof }, isDurable: false);
     }
 
     private void Undo(VolumeRecord volume)

@@ -1,3 +1,5 @@
+using Cscm.Storage.Proof;
+
 namespace Cscm.Storage.State;
 
 /// <summary>How far an object is. Anything but <see cref="Ready"/> is an intent that a start undoes or finishes.</summary>
@@ -68,6 +70,9 @@ internal sealed record VolumeRecord
 
     /// <summary>The medium forgot the content (a dram volume whose tmpfs is gone).</summary>
     public bool IsContentLost { get; init; }
+
+    /// <summary>What the last stage proved; null before the first, and in pools that promise nothing.</summary>
+    public DaxProof? Proof { get; init; }
     public StageRecord? Stage { get; init; }
     public IReadOnlyList<TargetRecord> Targets { get; init; } = [];
 

@@ -79,6 +79,7 @@ internal sealed class Catalog(StateDirectory state, IReadOnlyList<IScmPool> pool
             IsEphemeral = volume.IsEphemeral,
             StagingPath = volume.Stage?.Path,
             TargetPaths = [.. volume.Targets.Select(target => target.Path)],
+            Proof = volume.Proof,
             Health = [.. Examine(volume, pool)],
         };
     }
