@@ -10,6 +10,8 @@ internal static unsafe class FileSystemControl
     private const nuint FreezeRequest = 0xC0045877, ThawRequest = 0xC0045878;
     private const nuint Ext4Resize = 0x40086610;
     private const nuint XfsGeometry = 0x80705864, XfsGrow = 0x4010586E;
+    private const nuint XfsGeometry5 = 0x8100587E;
+    private const uint XfsFlagReflink = 1 << 20;
     private const nuint BlockDeviceSize = 0x80081272;
 
     /// <summary>Stops writes and makes the medium consistent; false if it was frozen already.</summary>
@@ -53,10 +55,36 @@ internal static unsafe class FileSystemControl
             LinuxException.ThrowLast($"grow the XFS at {mountPoint.Path} to {sizeBytes} bytes");
     }
 
+    /// <summary>Writes what is dirty of a whole file system.</summary>
+    public static void Sync(SafePath path)
+    {
+        using SafeFileHandle handle = path.Reopen();
+        if (NativeMethods.SyncFileSystem((int)handle.DangerousGetHandle()) < 0)
+            LinuxException.ThrowLast($"sync the file system at {path.Path}");
+    }
+
+    /// <summary>Whether files of a mounted XFS can share blocks (XFS_IOC_FSGEOMETRY).</summary>
+    public static bool HasReflink(SafePath mountPoint)
+    {
+        using SafeFileHandle handle = mountPoint.Reopen();
+        XfsGeometryV5 geometry;
+        if (NativeMethods.Ioctl((int)handle.DangerousGetHandle(), XfsGeometry5, &geometry) < 0)
+            LinuxException.ThrowLast($"read the geometry of the XFS at {mountPoint.Path}");
+        return (geometry.Flags & XfsFlagReflink) != 0;
+    }
+
     /// <summary>Space and inodes of the file system that holds an open path.</summary>
     public static VolumeStats GetStats(SafePath path) => GetStats(path.Descriptor, path.Path);
 
     public static VolumeStats GetStats(SafeFileHandle handle, string name) => GetStats((int)handle.DangerousGetHandle(), name);
+
+    /// <summary>Whether a file system takes no writes at all (not this mount alone).</summary>
+    public static bool IsReadOnly(SafePath path)
+    {
+        if (Syscall.fstatvfs(path.Descriptor, out Statvfs status) < 0)
+            LinuxException.ThrowLast($"statvfs {path.Path}");
+        return status.f_flag.HasFlag(MountFlags.ST_RDONLY);
+    }
 
     /// <summary>Size of a block device in bytes.</summary>
     public static long GetDeviceSize(SafePath device)
@@ -107,6 +135,13 @@ internal static unsafe class FileSystemControl
         [FieldOffset(0)] public uint BlockSize;
         [FieldOffset(28)] public uint MaximumInodePercent;
         [FieldOffset(32)] public ulong DataBlocks;
+    }
+
+    /// <summary><c>struct xfs_fsop_geom</c>: the field that is read here.</summary>
+    [StructLayout(LayoutKind.Explicit, Size = 256)]
+    private struct XfsGeometryV5
+    {
+        [FieldOffset(92)] public uint Flags;
     }
 
     /// <summary><c>struct xfs_growfs_data</c>.</summary>

@@ -73,6 +73,9 @@ internal static unsafe partial class NativeMethods
     [LibraryImport("libc", EntryPoint = "fsync", SetLastError = true)]
     public static partial int FSync(int fd);
 
+    [LibraryImport("libc", EntryPoint = "syncfs", SetLastError = true)]
+    public static partial int SyncFileSystem(int fd);
+
     public static int OpenAt2(int directory, string path, OpenHow how)
     {
         using var text = new Utf8Text(path);
@@ -162,12 +165,19 @@ internal struct StatxBuffer
     public const ulong AttributeDax = 0x20_0000;
 
     [FieldOffset(8)] public ulong Attributes;
+    [FieldOffset(16)] public uint Links;
     [FieldOffset(20)] public uint UserId;
     [FieldOffset(24)] public uint GroupId;
     [FieldOffset(28)] public ushort Mode;
     [FieldOffset(32)] public ulong Inode;
     [FieldOffset(40)] public ulong SizeBytes;
     [FieldOffset(48)] public ulong Blocks512;
+    [FieldOffset(64)] public long AccessSeconds;
+    [FieldOffset(72)] public uint AccessNanoseconds;
+    [FieldOffset(96)] public long ChangeSeconds;
+    [FieldOffset(104)] public uint ChangeNanoseconds;
+    [FieldOffset(112)] public long ModifySeconds;
+    [FieldOffset(120)] public uint ModifyNanoseconds;
     [FieldOffset(128)] public uint SpecialMajor;
     [FieldOffset(132)] public uint SpecialMinor;
     [FieldOffset(136)] public uint DeviceMajor;

@@ -120,6 +120,16 @@ internal interface IBlockPool : IScmPool
 /// <summary>A pool that can copy volumes.</summary>
 internal interface ISnapshotPool : IScmPool
 {
+    /// <summary>Whether the pool itself sees to it that a copy is of one moment; if not, whoever calls it freezes what is mounted.</summary>
+    public bool HoldsVolumesStill => false;
+
+    /// <summary>Copies volumes as they are at one moment; those of a pool that does not hold them still are frozen by the caller.</summary>
+    public void CopyTogether(IReadOnlyList<(string SourceKey, string Key)> copies, CancellationToken cancellationToken)
+    {
+        foreach ((string sourceKey, string key) in copies)
+            Copy(sourceKey, key, cancellationToken);
+    }
+
     /// <summary>Copies a volume (at rest, or frozen) to a new key, replacing what an earlier attempt left.</summary>
     public void Copy(string sourceKey, string key, CancellationToken cancellationToken);
 

@@ -18,6 +18,8 @@ internal sealed class Freezer(Catalog catalog)
         {
             foreach (VolumeRecord volume in volumes)
             {
+                if (HoldsStill(volume))
+                    continue;
                 if (volume.Access == AccessType.Block)
                     (catalog.PoolOf(volume) as ISnapshotPool)?.Flush(volume);
                 else
@@ -34,6 +36,8 @@ internal sealed class Freezer(Catalog catalog)
 
     public void Thaw(VolumeRecord volume)
     {
+        if (HoldsStill(volume))
+            return;
         using SafePath? mount = OpenMount(volume);
         if (mount is null)
             return;
@@ -55,6 +59,9 @@ internal sealed class Freezer(Catalog catalog)
         }
         return null;
     }
+
+    /// <summary>Volumes that share a file system are for their pool to freeze and to thaw.</summary>
+    private bool HoldsStill(VolumeRecord volume) => catalog.PoolOf(volume) is ISnapshotPool { HoldsVolumesStill: true };
 
     private void FreezeMount(VolumeRecord volume, Frozen frozen)
     {

@@ -103,8 +103,9 @@ internal sealed class GroupSnapshots(Catalog catalog, Freezer freezer, VolumeRem
 
     private static void CopyAll(ISnapshotPool[] pools, GroupRecord group, CancellationToken cancellationToken)
     {
-        for (int i = 0; i < pools.Length; i++)
-            pools[i].Copy(ObjectIds.KeyOf(group.Snapshots[i].SourceVolumeId), ObjectIds.KeyOf(group.Snapshots[i].Id), cancellationToken);
+        // Those that choose their moment themselves first: all others stand still in it.
+        foreach (var copies in pools.Zip(group.Snapshots).GroupBy(pair => pair.First, pair => pair.Second).OrderByDescending(copies => copies.Key.HoldsVolumesStill))
+            copies.Key.CopyTogether([.. copies.Select(member => (ObjectIds.KeyOf(member.SourceVolumeId), ObjectIds.KeyOf(member.Id)))], cancellationToken);
     }
 
     private static GroupSnapshotInfo View(GroupRecord group) => new()
