@@ -8,11 +8,11 @@ using Rpc = Csi.V1.ControllerServiceCapability.Types.RPC.Types.Type;
 namespace Cscm.Csi.Controller;
 
 /// <summary>
-/// CSI Controller over a volume manager. Each call validates, calls, and answers; idempotency, locking and durability are the manager's.
+/// CSI Controller over a volume manager, of one machine or of a cluster; where volumes go is the placement's. Each call validates, calls, and answers; idempotency, locking and durability are the manager's.
 /// StorageException becomes a status in the call pipeline. Thread-safe. Attaching (ControllerPublishVolume) means nothing for memory
 /// that is part of the node: those calls are UNIMPLEMENTED and the capability unclaimed.
 /// </summary>
-public sealed class ControllerService(IVolumeManager volumes, DriverInfo driver) : ControllerBase
+public sealed class ControllerService(IVolumeManager volumes, IPlacement placement, DriverInfo driver) : ControllerBase
 {
     private static readonly Rpc[] s_capabilities =
     [
@@ -24,10 +24,16 @@ public sealed class ControllerService(IVolumeManager volumes, DriverInfo driver)
 
     private static readonly Rpc[] s_newIn113 = [Rpc.GetVolumeHealth, Rpc.ListVolumeHealth];
 
+    /// <summary>Standalone: all volumes are this node's.</summary>
+    public ControllerService(IVolumeManager volumes, DriverInfo driver)
+        : this(volumes, new SingleNode(volumes, driver), driver)
+    {
+    }
+
     public override Task<ControllerGetCapabilitiesResponse> ControllerGetCapabilities(ControllerGetCapabilitiesRequest request, ServerCallContext context)
     {
         var response = new ControllerGetCapabilitiesResponse();
-        bool canCopy = volumes.ListPools().Any(pool => pool.SupportsSnapshots);
+        bool canCopy = placement.SupportsCopies;
         foreach (Rpc capability in (Rpc[])[.. s_capabilities, .. canCopy ? s_snapshots : [], .. driver.ClaimsCsi113 ? s_newIn113 : []])
             response.Capabilities.Add(new ControllerServiceCapability { Rpc = new() { Type = capability } });
         return Task.FromResult(response);
@@ -35,9 +41,10 @@ public sealed class ControllerService(IVolumeManager volumes, DriverInfo driver)
 
     public override async Task<CreateVolumeResponse> CreateVolume(CreateVolumeRequest request, ServerCallContext context)
     {
-        VolumeSpec spec = VolumeRequests.ReadSpec(request, driver);
-        VolumeInfo volume = await volumes.CreateVolumeAsync(spec, context.CancellationToken);
-        return new CreateVolumeResponse { Volume = CsiViews.ToCsi(volume, driver) };
+        VolumeSpec spec = VolumeRequests.ReadSpec(request);
+        NodeTerms where = NodeTerms.Read(request.AccessibilityRequirements, driver.NodeKey);
+        VolumeInfo volume = await placement.CreateVolumeAsync(spec, where, context.CancellationToken);
+        return new CreateVolumeResponse { Volume = View(volume) };
     }
 
     public override async Task<DeleteVolumeResponse> DeleteVolume(DeleteVolumeRequest request, ServerCallContext context)
@@ -87,14 +94,14 @@ public sealed class ControllerService(IVolumeManager volumes, DriverInfo driver)
         (IReadOnlyList<VolumeInfo> page, string nextToken) = Paging.Slice(
             OwnVolumes(), volume => volume.Id, request.StartingToken, Require.MaximumEntries(request.MaxEntries));
         var response = new ListVolumesResponse { NextToken = nextToken };
-        response.Entries.Add(page.Select(volume => new ListVolumesResponse.Types.Entry { Volume = CsiViews.ToCsi(volume, driver) }));
+        response.Entries.Add(page.Select(volume => new ListVolumesResponse.Types.Entry { Volume = View(volume) }));
         return Task.FromResult(response);
     }
 
     public override Task<ControllerGetVolumeResponse> ControllerGetVolume(ControllerGetVolumeRequest request, ServerCallContext context)
     {
         VolumeInfo volume = GetOwnVolume(Require.Text(request.VolumeId, "volume_id"));
-        return Task.FromResult(new ControllerGetVolumeResponse { Volume = CsiViews.ToCsi(volume, driver), Status = new() });
+        return Task.FromResult(new ControllerGetVolumeResponse { Volume = View(volume), Status = new() });
     }
 
     public override Task<GetCapacityResponse> GetCapacity(GetCapacityRequest request, ServerCallContext context)
@@ -103,10 +110,9 @@ public sealed class ControllerService(IVolumeManager volumes, DriverInfo driver)
         MountOptions options = request.VolumeCapabilities.Count == 0
             ? new MountOptions()
             : Capabilities.ReadAll(request.VolumeCapabilities, "volume_capabilities");
-        if (!Topologies.Includes(request.AccessibleTopology, driver))
-            return Task.FromResult(new GetCapacityResponse { MaximumVolumeSize = 0 });
         string? fileSystem = string.IsNullOrEmpty(options.FileSystem) ? null : options.FileSystem;
-        PoolCapacity capacity = volumes.GetCapacity(parameters.PoolName, options.Access, fileSystem);
+        PoolCapacity capacity = placement.GetCapacity(
+            parameters.PoolName, options.Access, fileSystem, NodeTerms.Read(request.AccessibleTopology, driver.NodeKey));
         return Task.FromResult(new GetCapacityResponse
         {
             AvailableCapacity = capacity.AvailableBytes,
@@ -146,8 +152,9 @@ public sealed class ControllerService(IVolumeManager volumes, DriverInfo driver)
         string name = Require.Text(request.Name, "name");
         string sourceVolumeId = Require.Text(request.SourceVolumeId, "source_volume_id");
         VolumeParameters.RefuseAll(request.Parameters);
-        if (!Topologies.IsSatisfied(request.AccessibilityRequirements, driver))
-            throw new RpcException(new Status(StatusCode.ResourceExhausted, $"no requisite topology includes this node ({DriverInfo.TopologyKey}={driver.NodeId}), where the volume is"));
+        string node = placement.NodeOf(sourceVolumeId);
+        if (!NodeTerms.Read(request.AccessibilityRequirements, driver.NodeKey).Admits(node))
+            throw new RpcException(new Status(StatusCode.ResourceExhausted, $"no requisite topology includes node {node} ({driver.NodeKey}), where the volume is"));
         SnapshotInfo snapshot = await volumes.CreateSnapshotAsync(name, sourceVolumeId, context.CancellationToken);
         return new CreateSnapshotResponse { Snapshot = CsiViews.ToCsi(snapshot) };
     }
@@ -191,6 +198,8 @@ public sealed class ControllerService(IVolumeManager volumes, DriverInfo driver)
         response.Entries.Add(page.Select(volume => HealthViews.ToCsi(volume.Id, volume.Health)));
         return Task.FromResult(response);
     }
+
+    private Volume View(VolumeInfo volume) => CsiViews.ToCsi(volume, Topologies.Of(driver, placement.NodeOf(volume.Id)));
 
     /// <summary>Volumes that CreateVolume made; inline ephemeral ones belong to the node calls alone.</summary>
     private IEnumerable<VolumeInfo> OwnVolumes() => volumes.ListVolumes().Where(volume => !volume.IsEphemeral);

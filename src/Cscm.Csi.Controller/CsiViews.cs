@@ -11,14 +11,14 @@ internal static class CsiViews
     private const string PoolKindKey = "poolKind";
     private const string NumaNodeKey = "numaNode";
 
-    public static Volume ToCsi(VolumeInfo volume, DriverInfo driver)
+    public static Volume ToCsi(VolumeInfo volume, Topology where)
     {
         var view = new Volume
         {
             VolumeId = volume.Id,
             CapacityBytes = volume.CapacityBytes,
             ContentSource = ToCsi(volume.Source),
-            AccessibleTopology = { Topologies.Of(driver) },
+            AccessibleTopology = { where },
         };
         view.VolumeContext.Add(ContextOf(volume));
         return view;

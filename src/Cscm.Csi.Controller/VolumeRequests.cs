@@ -1,26 +1,19 @@
 using Csi.V1;
 using Cscm.Csi.Validation;
 using Cscm.Storage;
-using Grpc.Core;
 
 namespace Cscm.Csi.Controller;
 
 /// <summary>Reads CreateVolumeRequest into what storage understands; refuses what no pool could mean.</summary>
 internal static class VolumeRequests
 {
-    public static VolumeSpec ReadSpec(CreateVolumeRequest request, DriverInfo driver)
+    public static VolumeSpec ReadSpec(CreateVolumeRequest request)
     {
         string name = Require.Text(request.Name, "name");
         MountOptions options = Capabilities.ReadAll(request.VolumeCapabilities, "volume_capabilities");
         VolumeParameters parameters = VolumeParameters.ParseClass(request.Parameters, request.MutableParameters);
         SizeRange size = request.CapacityRange is null ? default : Require.Range(request.CapacityRange, "capacity_range");
         ContentSource? source = ReadSource(request.VolumeContentSource);
-        if (!Topologies.IsSatisfied(request.AccessibilityRequirements, driver))
-        {
-            throw new RpcException(new Status(
-                StatusCode.ResourceExhausted,
-                $"no requisite topology includes this node ({DriverInfo.TopologyKey}={driver.NodeId}): let the scheduler choose the node (volumeBindingMode: WaitForFirstConsumer)"));
-        }
         return new VolumeSpec
         {
             Name = name,

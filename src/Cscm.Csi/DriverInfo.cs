@@ -6,8 +6,14 @@ public sealed record DriverInfo(string NodeId)
 {
     public const string Name = "cscm.io";
 
-    /// <summary>The topology segment that pins a volume to its node.</summary>
+    /// <summary>The topology segment that pins a volume to its node, of a driver with its usual name.</summary>
     public const string TopologyKey = $"topology.{Name}/node";
+
+    /// <summary>The name that this installation goes by; StorageClasses name it as their provisioner.</summary>
+    public string DriverName { get; init; } = Name;
+
+    /// <summary><see cref="TopologyKey"/> for <see cref="DriverName"/>.</summary>
+    public string NodeKey => $"topology.{DriverName}/node";
 
     public static string Version { get; } = typeof(DriverInfo).Assembly.GetName().Version?.ToString(3) ?? "0.0.0";
 

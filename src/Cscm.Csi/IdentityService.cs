@@ -12,7 +12,7 @@ namespace Cscm.Csi;
 public sealed class IdentityService(IdentityServices services, IReadiness readiness) : IdentityBase
 {
     public override Task<GetPluginInfoResponse> GetPluginInfo(GetPluginInfoRequest request, ServerCallContext context)
-        => Task.FromResult(new GetPluginInfoResponse { Name = DriverInfo.Name, VendorVersion = DriverInfo.Version });
+        => Task.FromResult(new GetPluginInfoResponse { Name = services.DriverName, VendorVersion = DriverInfo.Version });
 
     public override Task<GetPluginCapabilitiesResponse> GetPluginCapabilities(GetPluginCapabilitiesRequest request, ServerCallContext context)
     {
@@ -30,8 +30,8 @@ public sealed class IdentityService(IdentityServices services, IReadiness readin
         => Task.FromResult(new ProbeResponse { Ready = readiness.IsReady });
 }
 
-/// <summary>What GetPluginCapabilities lists.</summary>
-public sealed record IdentityServices(IReadOnlyList<Service> Offered);
+/// <summary>What GetPluginCapabilities lists, and GetPluginInfo's name.</summary>
+public sealed record IdentityServices(IReadOnlyList<Service> Offered, string DriverName = DriverInfo.Name);
 
 /// <summary>Whether the process has finished starting and can serve.</summary>
 public interface IReadiness

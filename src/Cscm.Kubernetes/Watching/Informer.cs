@@ -29,6 +29,9 @@ public sealed partial class Informer<T>(
     private readonly ConcurrentDictionary<string, T> _items = new(StringComparer.Ordinal);
     private readonly Waiters<T> _waiters = new();
     private readonly TaskCompletionSource _synced = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    /// <summary>Held while the copy changes, so that <see cref="Changed"/> sees one change at a time.</summary>
+    private readonly Lock _lock = new();
     private string? _version;
 
     /// <summary>Called in order, from one thread at a time, after the copy changed; the flag says that the object is gone.</summary>
@@ -47,18 +50,25 @@ public sealed partial class Informer<T>(
     public Task<T?> WaitAsync(string name, Func<T?, bool> isWanted, CancellationToken cancellationToken)
         => _waiters.WaitAsync(name, () => Find(name), isWanted, cancellationToken);
 
-    /// <summary>Takes note of what another call read, if it is newer than the copy: for answers that a late watch still owes.</summary>
+    /// <summary>Takes note of what another call read or wrote, unless the watch is past it: the watch may be late.</summary>
     public void Observe(T item)
     {
-        if (Find(item.Metadata.Name) is { } known && !IsOlder(item.Metadata.ResourceVersion, known.Metadata.ResourceVersion))
-            Apply(item, isGone: false);
+        lock (_lock)
+        {
+            if (IsOlder(_version, item.Metadata.ResourceVersion)
+                && !IsOlder(item.Metadata.ResourceVersion, Find(item.Metadata.Name)?.Metadata.ResourceVersion))
+                Apply(item, isGone: false);
+        }
     }
 
-    /// <summary>Takes note that an object no longer exists.</summary>
+    /// <summary>Takes note that this incarnation of an object no longer exists.</summary>
     public void ObserveGone(T item)
     {
-        if (Find(item.Metadata.Name) is { } known && known.Metadata.Uid == item.Metadata.Uid)
-            Apply(known, isGone: true);
+        lock (_lock)
+        {
+            if (Find(item.Metadata.Name) is { } known && known.Metadata.Uid == item.Metadata.Uid)
+                Apply(known, isGone: true);
+        }
     }
 
     /// <summary>Runs until cancelled.</summary>
@@ -112,17 +122,23 @@ public sealed partial class Informer<T>(
         do
         {
             ObjectList<T> page = await client.ListAsync(resource, new ListQuery(labelSelector, options.PageSize, next), cancellationToken);
-            foreach (T item in page.Items)
+            lock (_lock)
             {
-                listed.Add(item.Metadata.Name);
-                if (Find(item.Metadata.Name)?.Metadata.ResourceVersion != item.Metadata.ResourceVersion)
-                    Apply(item, isGone: false);
+                foreach (T item in page.Items)
+                {
+                    listed.Add(item.Metadata.Name);
+                    if (Find(item.Metadata.Name)?.Metadata.ResourceVersion != item.Metadata.ResourceVersion)
+                        Apply(item, isGone: false);
+                }
             }
             (next, version) = (page.Metadata.Continue, page.Metadata.ResourceVersion);
         }
         while (!string.IsNullOrEmpty(next));
-        foreach (T item in Items.Where(item => !listed.Contains(item.Metadata.Name)))
-            Apply(item, isGone: true);
+        lock (_lock)
+        {
+            foreach (T item in Items.Where(item => !listed.Contains(item.Metadata.Name)))
+                Apply(item, isGone: true);
+        }
         _version = version ?? throw new KubernetesException(null, null, $"the list of {resource.Plural} has no resourceVersion");
     }
 
@@ -152,12 +168,15 @@ public sealed partial class Informer<T>(
     private void Take(WatchEvent<T> next)
     {
         string? version = next.Object.Metadata.ResourceVersion;
-        // Sent twice, or late: what came after it has been seen.
-        if (version is null || version == _version || IsOlder(version, _version))
-            return;
-        if (next.Type != WatchEventType.Bookmark)
-            Apply(next.Object, next.Type == WatchEventType.Deleted);
-        _version = version;
+        lock (_lock)
+        {
+            // Sent twice, or late: what came after it has been seen.
+            if (version is null || version == _version || IsOlder(version, _version))
+                return;
+            if (next.Type != WatchEventType.Bookmark && !IsOlder(version, Find(next.Object.Metadata.Name)?.Metadata.ResourceVersion))
+                Apply(next.Object, next.Type == WatchEventType.Deleted);
+            _version = version;
+        }
     }
 
     private void Apply(T item, bool isGone)

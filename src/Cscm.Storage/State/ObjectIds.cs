@@ -7,7 +7,7 @@ namespace Cscm.Storage.State;
 /// Ids are a hash of the caller's name, so a repeated request finds its object without an index, and nothing a caller wrote is ever
 /// part of a file name. A key is the id itself where we made it, else a hash of it.
 /// </summary>
-internal static class ObjectIds
+public static class ObjectIds
 {
     private const string VolumePrefix = "cscm-", SnapshotPrefix = "snap-", GroupPrefix = "group-", MemberPrefix = "part-", ForeignPrefix = "given-";
     private const int DigestDigits = 32;
