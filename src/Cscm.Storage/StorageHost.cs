@@ -3,6 +3,7 @@ using Cscm.Storage.Erase;
 using Cscm.Storage.Linux;
 using Cscm.Storage.Pools;
 using Cscm.Storage.Pools.Lvm;
+using Cscm.Storage.Pools.Namespaces;
 using Cscm.Storage.Pools.Xfs;
 using Cscm.Storage.Publishing;
 using Cscm.Storage.State;
@@ -93,6 +94,7 @@ public sealed class StorageHost : IDisposable
             PoolKind.Dram => new DramPool(options, path, steps),
             PoolKind.Lvm => LvmPool.Open(options, path, state.DriverId, steps),
             PoolKind.Xfs => new XfsPool(options, path, state.DriverId, steps),
+            PoolKind.Namespace => NamespacePool.Open(options, path, state.DriverId, steps),
             _ => throw new StorageException(StorageErrorKind.Unimplemented, $"pool {options.Name}: pools of kind {options.Kind} are not in this version"),
         };
     }

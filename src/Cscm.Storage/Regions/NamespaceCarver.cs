@@ -75,8 +75,25 @@ internal static class NamespaceCarver
             RunOnUsed(item, "destroy-namespace", "--force", item.Name);
     }
 
+    /// <summary>The namespace of a name, whichever region it is in; null if there is none.</summary>
     public static Namespace? Find(string name)
-        => new RegionReader().Read().Regions.SelectMany(region => region.Namespaces).FirstOrDefault(item => item.AlternativeName == name);
+    {
+        SysfsDirectory? directory = Directories().FirstOrDefault(candidate => candidate.Text("alt_name") == name);
+        return directory is null ? null : NamespaceReader.Read(directory);
+    }
+
+    /// <summary>All namespaces, each with the name of its region.</summary>
+    public static IEnumerable<(string? Region, Namespace Namespace)> List()
+    {
+        foreach (SysfsDirectory directory in Directories())
+        {
+            if (NamespaceReader.Read(directory) is { } item)
+                yield return (directory.Parent.Name, item);
+        }
+    }
+
+    private static IEnumerable<SysfsDirectory> Directories()
+        => SysfsDirectory.DevicesOf("/sys", "nd").Where(device => device.Name.StartsWith("namespace", StringComparison.Ordinal));
 
     /// <summary>A new namespace shows what its place held before: signatures of file systems and volume groups that are no more.</summary>
     public static void ClearHead(string device)

@@ -23,9 +23,18 @@ internal sealed class SysfsDirectory
         return [.. Directory.EnumerateFileSystemEntries(devices).Select(Resolve).OfType<SysfsDirectory>().OrderBy(device => device.Name, NumericOrder)];
     }
 
-    public IEnumerable<SysfsDirectory> Children(string prefix) => Directory.EnumerateDirectories(Path, prefix + "*")
-        .Select(path => new SysfsDirectory(path))
-        .OrderBy(child => child.Name, NumericOrder);
+    /// <summary>The directories below; none if this one is gone meanwhile, as devices come and go.</summary>
+    public IEnumerable<SysfsDirectory> Children(string prefix)
+    {
+        try
+        {
+            return [.. Directory.EnumerateDirectories(Path, prefix + "*").Select(path => new SysfsDirectory(path)).OrderBy(child => child.Name, NumericOrder)];
+        }
+        catch (DirectoryNotFoundException)
+        {
+            return [];
+        }
+    }
 
     public SysfsDirectory? Child(string name)
     {
@@ -78,10 +87,17 @@ internal sealed class SysfsDirectory
         return string.Join('.', parts.Select(part => part.PadLeft(8, '0')));
     }
 
+    /// <summary>The device that a link of a bus leads to; null if it is gone meanwhile.</summary>
     private static SysfsDirectory? Resolve(string path)
     {
-        FileSystemInfo? target = new DirectoryInfo(path).ResolveLinkTarget(returnFinalTarget: true);
-        string final = target?.FullName ?? path;
-        return Directory.Exists(final) ? new SysfsDirectory(final) : null;
+        try
+        {
+            string final = new DirectoryInfo(path).ResolveLinkTarget(returnFinalTarget: true)?.FullName ?? path;
+            return Directory.Exists(final) ? new SysfsDirectory(final) : null;
+        }
+        catch (IOException)
+        {
+            return null;
+        }
     }
 }

@@ -126,7 +126,7 @@ internal abstract partial class DevicePool : IBlockPool, ISnapshotPool, IErasing
             DestroyDevice(key);
             return null;
         }
-        string trash = $"{TrashPrefix}{Guid.NewGuid():N}"[..(TrashPrefix.Length + 16)];
+        string trash = NewTrashName();
         Steps.Reached("device.move-to-trash");
         RenameDevice(key, trash);
         return FindErasable().FirstOrDefault(item => item.Id == trash);
@@ -201,6 +201,8 @@ internal abstract partial class DevicePool : IBlockPool, ISnapshotPool, IErasing
         {
             if (!ObjectIds.IsKey(name))
             {
+                if (!IsRemainder(name))
+                    continue;
                 Steps.Reached("device.destroy-orphan");
                 DestroyDevice(name);
             }
@@ -249,10 +251,29 @@ internal abstract partial class DevicePool : IBlockPool, ISnapshotPool, IErasing
     /// <summary>Grows a device to a charge. What a block volume gains reads as zeros from the first moment.</summary>
     protected abstract void GrowDevice(string key, long backingBytes, bool isBlock, CancellationToken cancellationToken);
 
+    /// <summary>Whether a device that is neither volume nor trash is of no use any more.</summary>
+    protected abstract bool IsRemainder(string name);
+
     /// <summary>The medium that a device lies on, for erasing and health.</summary>
     protected abstract string RegionOf(string key);
 
     protected static string KeyOf(VolumeRecord volume) => ObjectIds.KeyOf(volume.Id);
+
+    protected void CopyContent(string sourceKey, string device, CancellationToken cancellationToken)
+    {
+        using var source = BlockDevice.OpenToRead(RequireDevice(sourceKey));
+        using var target = BlockDevice.OpenExclusively(device);
+        target.CopyFrom(source, cancellationToken);
+    }
+
+    protected static string NewTrashName() => $"{TrashPrefix}{Guid.NewGuid():N}"[..(TrashPrefix.Length + 16)];
+
+    /// <summary>Erases at once what was put into the trash without anyone being told.</summary>
+    protected void EraseTrash(string name, CancellationToken cancellationToken)
+    {
+        if (FindErasable().FirstOrDefault(item => item.Id == name) is { } item)
+            Erase(item, new ErasePace(null, TimeProvider.System, cancellationToken));
+    }
 
     /// <summary>Zeroes a device that nobody has yet.</summary>
     protected static void ZeroWhole(string path, CancellationToken cancellationToken)
@@ -314,13 +335,6 @@ internal abstract partial class DevicePool : IBlockPool, ISnapshotPool, IErasing
             CopyContent(sourceKey, device, cancellationToken);
         }
         return device;
-    }
-
-    private void CopyContent(string sourceKey, string device, CancellationToken cancellationToken)
-    {
-        using var source = BlockDevice.OpenToRead(RequireDevice(sourceKey));
-        using var target = BlockDevice.OpenExclusively(device);
-        target.CopyFrom(source, cancellationToken);
     }
 
     /// <summary>Mounts of a volume that no longer exists hold nothing but space.</summary>

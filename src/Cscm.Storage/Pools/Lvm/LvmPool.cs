@@ -135,6 +135,8 @@ internal sealed class LvmPool : DevicePool
         group.GrowInto(place, key);
     }
 
+    protected override bool IsRemainder(string name) => true;
+
     protected override string RegionOf(string key)
     {
         string? device = Path.GetFileName(_group?.Find(key)?.Runs.FirstOrDefault().Device);
