@@ -10,6 +10,7 @@ internal static class RestartScenarios
         new("a_growth_converges_wherever_the_driver_died", Traits.None, DieWhileGrowingAsync),
         new("a_publish_converges_wherever_the_driver_died", Traits.None, DieWhilePublishingAsync),
         new("a_snapshot_converges_wherever_the_driver_died", Traits.Snapshots, DieWhileSnapshottingAsync),
+        new("a_snapshots_removal_converges_wherever_the_driver_died", Traits.Snapshots, DieWhileRemovingSnapshotAsync),
         new("a_clone_converges_wherever_the_driver_died", Traits.Snapshots, DieWhileCloningAsync),
     ];
 
@@ -61,41 +62,57 @@ internal static class RestartScenarios
         return isOver;
     });
 
-    private static Task DieWhileSnapshottingAsync(Bed bed) => AtEveryStepAsync(bed, async died =>
+    private static async Task DieWhileSnapshottingAsync(Bed bed)
     {
         VolumeInfo volume = await bed.CreateAsync();
         string target = await bed.PublishAsync(volume);
         await File.WriteAllTextAsync(Path.Combine(target, "record"), "kept");
-        string name = bed.NewName();
-        bool isOver = await died(async () =>
+        await AtEveryStepAsync(bed, async died =>
         {
-            SnapshotInfo first = await bed.Manager.CreateSnapshotAsync(name, volume.Id, CancellationToken.None);
-            await bed.Manager.DeleteSnapshotAsync(first.Id, CancellationToken.None);
+            string name = bed.NewName();
+            bool isOver = await died(() => bed.Manager.CreateSnapshotAsync(name, volume.Id, CancellationToken.None));
+            // Were it still frozen, this would wait for ever.
+            await Task.Run(() => File.WriteAllText(Path.Combine(target, "other"), "written")).WaitAsync(TimeSpan.FromSeconds(20));
+            SnapshotInfo snapshot = await bed.Manager.CreateSnapshotAsync(name, volume.Id, CancellationToken.None);
+            VolumeInfo restored = await bed.CreateAsync(source: new ContentSource(ContentSourceKind.Snapshot, snapshot.Id));
+            Require.Equal("kept", await File.ReadAllTextAsync(Path.Combine(await bed.PublishAsync(restored), "record")));
+            await bed.DeleteAsync(restored);
+            await bed.Manager.DeleteSnapshotAsync(snapshot.Id, CancellationToken.None);
+            return isOver;
         });
-        // Were it still frozen, this would wait for ever.
-        await Task.Run(() => File.WriteAllText(Path.Combine(target, "other"), "written")).WaitAsync(TimeSpan.FromSeconds(20));
-        SnapshotInfo snapshot = await bed.Manager.CreateSnapshotAsync(name, volume.Id, CancellationToken.None);
-        VolumeInfo restored = await bed.CreateAsync(source: new ContentSource(ContentSourceKind.Snapshot, snapshot.Id));
-        Require.Equal("kept", await File.ReadAllTextAsync(Path.Combine(await bed.PublishAsync(restored), "record")));
-        await bed.DeleteAsync(restored);
-        await bed.Manager.DeleteSnapshotAsync(snapshot.Id, CancellationToken.None);
         await bed.DeleteAsync(volume);
-        return isOver;
-    });
+    }
 
-    private static Task DieWhileCloningAsync(Bed bed) => AtEveryStepAsync(bed, async died =>
+    private static async Task DieWhileRemovingSnapshotAsync(Bed bed)
+    {
+        VolumeInfo volume = await bed.CreateAsync();
+        await AtEveryStepAsync(bed, async died =>
+        {
+            SnapshotInfo snapshot = await bed.Manager.CreateSnapshotAsync(bed.NewName(), volume.Id, CancellationToken.None);
+            bool isOver = await died(() => bed.Manager.DeleteSnapshotAsync(snapshot.Id, CancellationToken.None));
+            await bed.Manager.DeleteSnapshotAsync(snapshot.Id, CancellationToken.None);
+            Require.Equal(0, bed.Manager.ListSnapshots().Count);
+            return isOver;
+        });
+        await bed.DeleteAsync(volume);
+    }
+
+    private static async Task DieWhileCloningAsync(Bed bed)
     {
         VolumeInfo volume = await bed.CreateAsync();
         await File.WriteAllTextAsync(Path.Combine(await bed.PublishAsync(volume), "record"), "kept");
-        string name = bed.NewName();
         var source = new ContentSource(ContentSourceKind.Volume, volume.Id);
-        bool isOver = await died(() => bed.CreateAsync(name, source: source));
-        VolumeInfo clone = await bed.CreateAsync(name, source: source);
-        Require.Equal("kept", await File.ReadAllTextAsync(Path.Combine(await bed.PublishAsync(clone), "record")));
-        await bed.DeleteAsync(clone);
+        await AtEveryStepAsync(bed, async died =>
+        {
+            string name = bed.NewName();
+            bool isOver = await died(() => bed.CreateAsync(name, source: source));
+            VolumeInfo clone = await bed.CreateAsync(name, source: source);
+            Require.Equal("kept", await File.ReadAllTextAsync(Path.Combine(await bed.PublishAsync(clone), "record")));
+            await bed.DeleteAsync(clone);
+            return isOver;
+        });
         await bed.DeleteAsync(volume);
-        return isOver;
-    });
+    }
 
     /// <summary>Repeats a story, in which the driver dies at a later step each time, until the call gets through.</summary>
     private static async Task AtEveryStepAsync(Bed bed, Func<Func<Func<Task>, Task<bool>>, Task<bool>> story)

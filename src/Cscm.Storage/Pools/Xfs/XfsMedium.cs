@@ -47,9 +47,6 @@ internal sealed class XfsMedium
     /// <summary>What was proven of the mounted file system.</summary>
     public DaxProof Proof { get; private set; } = new(ProofResult.Untested, ProofResult.Untested, ProofResult.Untested, "not mounted");
 
-    /// <summary>Whether the device is storage class memory by its driver, whatever was proven of it.</summary>
-    public bool IsPersistentMemory => Path.GetFileName(Device).StartsWith("pmem", StringComparison.Ordinal);
-
     /// <summary>What volumes can have, together.</summary>
     public long UsableBytes { get; private set; }
 

@@ -72,8 +72,7 @@ internal sealed partial class XfsPool : ISnapshotPool, IErasingPool
     {
         if (settings.HugePages is not null)
             throw new StorageException(StorageErrorKind.InvalidArgument, $"pool {Options.Name} is a file system on a device: hugePages is a setting of dram pools");
-        DaxPolicy dax = settings.Dax ?? (_medium.IsPersistentMemory ? DaxPolicy.Required : DaxPolicy.Preferred);
-        if (dax == DaxPolicy.Required && !_medium.Proof.IsDirect)
+        if ((settings.Dax ?? DaxPolicy.Required) == DaxPolicy.Required && !_medium.Proof.IsDirect)
         {
             throw new StorageException(
                 StorageErrorKind.FailedPrecondition, $"pool {Options.Name} on {_medium.Device} cannot give what dax: required asks for: {_medium.Proof.Reason}, or ask for dax: preferred");

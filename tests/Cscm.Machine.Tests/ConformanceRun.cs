@@ -1,0 +1,45 @@
+using Cscm.Storage;
+using Cscm.Storage.Conformance;
+
+namespace Cscm.Machine.Tests;
+
+/// <summary>The conformance suite over one pool in a machine: run once, by one process, and every scenario becomes a test of its own.</summary>
+public abstract class ConformanceRun(string pool, string preparation) : IAsyncLifetime
+{
+    private static readonly TimeSpan s_limit = TimeSpan.FromMinutes(5);
+
+    private readonly Dictionary<string, string> _outcomes = new(StringComparer.Ordinal);
+    private string _said = "";
+
+    /// <summary>The suite's program, as built with these tests.</summary>
+    public static string PayloadDirectory { get; } = Payload.DirectoryOf("tests/Cscm.Storage.Conformance");
+
+    public async Task InitializeAsync()
+    {
+        if (Machines.WhyUnavailable is not null)
+            return;
+        await using VirtualMachine machine = await Machines.StartAsync(new MachineOptions { Nvdimms = [new Nvdimm(1024L << 20)], PayloadDirectory = PayloadDirectory });
+        await machine.MustRunScriptAsync("ndctl disable-region region0; ndctl init-labels nmem0; ndctl enable-region region0");
+        if (preparation.Length > 0)
+            await machine.MustRunScriptAsync(preparation);
+        ExecResult result = await machine.RunAsync(["Cscm.Storage.Conformance", "--root", "/tmp/conformance", "--pool", pool], limit: s_limit);
+        _said = result.Output + result.Error;
+        foreach (string line in result.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries))
+        {
+            string[] words = line.Split(' ', 3);
+            if (words.Length == 3 && words[0] is "pass" or "fail")
+                _outcomes[words[1]] = words[0] + " " + words[2];
+        }
+    }
+
+    public Task DisposeAsync() => Task.CompletedTask;
+
+    /// <summary>Passes if the scenario did.</summary>
+    public void Require(string scenario)
+    {
+        Assert.True(_outcomes.TryGetValue(scenario, out string? outcome), $"the suite did not get to {scenario}:\n{_said}");
+        Assert.True(outcome.StartsWith("pass", StringComparison.Ordinal), outcome);
+    }
+
+    public static TheoryData<string> ScenariosOf(PoolKind kind) => [.. Suite.For(kind).Select(scenario => scenario.Name)];
+}
