@@ -10,7 +10,7 @@ internal static class RegionsCommand
     {
         var json = new Option<bool>("--json") { Description = "All that is known, as JSON" };
         var sysfs = new Option<string>("--sysfs") { Description = "Where sysfs is mounted", DefaultValueFactory = _ => "/sys" };
-        var command = new Command("regions", "List regions, namespaces, device-dax and CXL memory devices") { json, sysfs };
+        var command = new Command("regions", "List regions, namespaces, device-dax and CXL memory devices") { json, sysfs, PrepareCommand.Create() };
         command.SetAction(parsed =>
         {
             Inventory inventory = new RegionReader(parsed.GetRequiredValue(sysfs)).Read();

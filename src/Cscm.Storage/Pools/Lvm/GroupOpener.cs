@@ -152,16 +152,13 @@ internal sealed class GroupOpener(PoolOptions options, string driverId, string d
     {
         foreach (string device in devices)
         {
-            (int exitCode, string output, string errors) = ToolRunner.CaptureAsync("wipefs", "util-linux", ["--noheadings", "--parsable", device], environment: null, CancellationToken.None).GetAwaiter().GetResult();
-            if (exitCode != 0)
-                throw new StorageException(StorageErrorKind.FailedPrecondition, $"pool {options.Name}: {device} cannot be examined: {errors.Trim()}");
-            string[] found = [.. output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Where(line => line[0] != '#').Select(line => line.Split(',')).Where(fields => fields.Length > 3).Select(fields => fields[3])];
+            IReadOnlyList<string> found = Signatures.Find(device);
             // A physical volume of no group is what an interrupted making of ours leaves.
             if (found.Any(type => type != "LVM2_member") || BlockDevice.IsClaimed(device))
             {
                 throw new StorageException(
                     StorageErrorKind.FailedPrecondition,
-                    $"pool {options.Name}: {device} holds {(found.Length > 0 ? string.Join(", ", found) : "something that is in use")}: name another source, or, only if its content is to be lost, unmount it and wipefs -a {device}");
+                    $"pool {options.Name}: {device} holds {(found.Count > 0 ? string.Join(", ", found) : "something that is in use")}: name another source, or, only if its content is to be lost, unmount it and wipefs -a {device}");
             }
         }
     }
