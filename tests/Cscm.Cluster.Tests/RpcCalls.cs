@@ -60,7 +60,7 @@ internal static class RpcCalls
 /// <summary>A call with a deadline.</summary>
 internal sealed class CallContext(double seconds) : ServerCallContext
 {
-        protected override string MethodCore => "test";
+    protected override string MethodCore => "test";
     protected override string HostCore => "localhost";
     protected override string PeerCore => "test";
     protected override DateTime DeadlineCore { get; } = TimeProvider.System.GetUtcNow().UtcDateTime.AddSeconds(seconds);

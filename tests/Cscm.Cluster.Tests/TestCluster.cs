@@ -130,6 +130,7 @@ internal sealed class TestController : IAsyncDisposable
     private readonly RestKubernetes _client;
     private readonly CancellationTokenSource _stop = new();
     private readonly Task _run;
+    private bool _isDisposed;
 
     public TestController(RestKubernetes client, InformerOptions watching, ILogger? logger = null)
     {
@@ -145,6 +146,9 @@ internal sealed class TestController : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        if (_isDisposed)
+            return;
+        _isDisposed = true;
         await _stop.CancelAsync();
         await _run;
         _stop.Dispose();

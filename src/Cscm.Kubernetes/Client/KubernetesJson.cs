@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
 
 namespace Cscm.Kubernetes;
@@ -22,6 +23,7 @@ namespace Cscm.Kubernetes;
 [JsonSerializable(typeof(ObjectList<EventObject>))]
 [JsonSerializable(typeof(ApiStatus))]
 [JsonSerializable(typeof(DeleteOptions))]
+[JsonSerializable(typeof(JsonObject))]
 internal sealed partial class KubernetesJson : JsonSerializerContext;
 
 internal sealed record DeleteOptions(Preconditions? Preconditions = null)

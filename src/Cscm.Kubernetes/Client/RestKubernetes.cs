@@ -6,6 +6,7 @@ using System.Net.Http.Headers;
 using System.Runtime.CompilerServices;
 using System.Text;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using System.Text.Json.Serialization.Metadata;
 
 namespace Cscm.Kubernetes;
@@ -49,7 +50,10 @@ public sealed class RestKubernetes(ClusterConfig config, ApiStatistics? statisti
         where T : KubernetesObject
     {
         string path = new QueryString(resource.Path(item.Metadata.Name, subresource)).With("fieldManager", owner).With("force", "true").Text;
-        return SendAsync(HttpMethod.Patch, path, Body(resource, item), ApplyPatch, resource.Item, cancellationToken);
+        JsonObject body = JsonSerializer.SerializeToNode(item with { ApiVersion = resource.ApiVersion, Kind = resource.Kind }, resource.Item)!.AsObject();
+        // What is applied is owned: who writes a status says nothing about the spec.
+        body.Remove(subresource == "status" ? "spec" : "status");
+        return SendAsync(HttpMethod.Patch, path, JsonSerializer.SerializeToUtf8Bytes(body, KubernetesJson.Default.JsonObject), ApplyPatch, resource.Item, cancellationToken);
     }
 
     public async Task DeleteAsync<T>(Resource<T> resource, string name, string? uid, CancellationToken cancellationToken)
