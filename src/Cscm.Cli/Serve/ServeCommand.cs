@@ -20,10 +20,11 @@ internal static class ServeCommand
         };
         var pools = new Option<string[]>("--pool")
         {
-            Description = "A pool: name=NAME,kind=file|dram,size=10Gi[,path=DIR][,fileSystem=xfs|ext4][,numaNode=N][,hugePages=POLICY][,default=true]; "
+            Description = "A pool: name=NAME,kind=file|dram|lvm|xfs|namespace,size=10Gi[,source=region0+region1|namespace:NAME|vg:NAME|/dev/…][,stripes=N][,path=DIR][,fileSystem=xfs|ext4][,numaNode=N][,hugePages=POLICY][,default=true]; "
                 + "may be repeated (default: one file pool of 10Gi below the state directory)",
             AllowMultipleArgumentsPerToken = false,
         };
+        var metricsAddress = new Option<string?>("--metrics-address") { Description = "Serve Prometheus metrics at http://ADDRESS/metrics, such as 127.0.0.1:9808 (default: nowhere)" };
         var logLevel = new Option<LogLevel>("--log-level")
         {
             Description = "Debug adds each request, secrets stripped",
@@ -31,7 +32,7 @@ internal static class ServeCommand
         };
         var command = new Command("serve", "Run the CSI driver on this machine, controller and node on one socket")
         {
-            config, endpoint, state, nodeId, maximumVolumes, csiVersion, pools, logLevel,
+            config, endpoint, state, nodeId, maximumVolumes, csiVersion, pools, metricsAddress, logLevel,
         };
         command.SetAction(async (parsed, cancellationToken) =>
         {
@@ -47,6 +48,7 @@ internal static class ServeCommand
                     NodeId = parsed.GetValue(nodeId) ?? settings.NodeId,
                     MaximumVolumes = parsed.GetValue(maximumVolumes) ?? settings.MaximumVolumes,
                     ClaimsCsi113 = parsed.GetValue(csiVersion) is string version ? ServeSettings.ParseCsiVersion(version) : settings.ClaimsCsi113,
+                    MetricsAddress = parsed.GetValue(metricsAddress) is string address ? ServeSettings.ParseMetricsAddress(address) : settings.MetricsAddress,
                     Pools = poolFlags.Length > 0 ? [.. poolFlags.Select(PoolFields.ReadFlag)] : settings.Pools,
                 };
                 if (settings.Pools.Count == 0)

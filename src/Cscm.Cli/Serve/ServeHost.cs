@@ -3,6 +3,7 @@ using Cscm.Csi.Admin;
 using Cscm.Csi.Controller;
 using Cscm.Csi.Hosting;
 using Cscm.Csi.Logging;
+using Cscm.Csi.Metrics;
 using Cscm.Csi.Node;
 using Cscm.Storage;
 using Grpc.Health.V1;
@@ -35,7 +36,12 @@ internal static partial class ServeHost
         builder.WebHost.UseKestrelCore();
         // Handlers run on the pool in any case; the socket's own work need not change threads to get there.
         builder.WebHost.UseSockets(sockets => sockets.UnsafePreferInlineScheduling = true);
-        builder.WebHost.ConfigureKestrel(server => server.ListenUnixSocketForGrpc(settings.SocketPath));
+        builder.WebHost.ConfigureKestrel(server =>
+        {
+            server.ListenUnixSocketForGrpc(settings.SocketPath);
+            if (settings.MetricsAddress is { } address)
+                server.ListenForMetrics(address);
+        });
 
         using ILoggerFactory startLog = LoggerFactory.Create(logging => ConfigureLogging(logging, logLevel));
         ILogger storageLog = startLog.CreateLogger("Cscm.Storage");
@@ -56,6 +62,9 @@ internal static partial class ServeHost
         services.AddSingleton<NodeService>();
         services.AddSingleton<AdminService>();
         services.AddSingleton<HealthServiceImpl>();
+        services.AddSingleton<CallMetrics>();
+        services.AddSingleton<IMetricsSource>(provider => provider.GetRequiredService<CallMetrics>());
+        services.AddSingleton<IMetricsSource, StorageMetrics>();
         services.AddSingleton<CallInterceptor>();
         services.AddGrpc(options => options.Interceptors.Add<CallInterceptor>());
         services.AddGrpcReflection();
@@ -67,6 +76,7 @@ internal static partial class ServeHost
             await next(context);
             memory.Touch();
         });
+        app.UseMetrics();
         app.UseRouting();
         app.MapGrpcService<IdentityService>();
         app.MapGrpcService<ControllerService>();

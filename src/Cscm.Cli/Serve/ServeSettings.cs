@@ -1,4 +1,6 @@
+using System.Net;
 using Cscm.Csi;
+using Cscm.Csi.Metrics;
 using Cscm.Csi.Validation;
 using Cscm.Storage;
 
@@ -18,12 +20,18 @@ internal sealed record ServeSettings
     public bool ClaimsCsi113 { get; init; } = true;
     public IReadOnlyList<PoolOptions> Pools { get; init; } = [];
 
+    /// <summary>Null serves no metrics: a listener of its own costs memory.</summary>
+    public IPEndPoint? MetricsAddress { get; init; }
+
     public string SocketPath => Endpoint.StartsWith(UnixScheme, StringComparison.Ordinal) && Endpoint.Length > UnixScheme.Length + 1
         ? Endpoint[UnixScheme.Length..]
         : throw new UsageException($"endpoint '{Endpoint}' is not a Unix socket: write unix:///path/to/csi.sock");
 
     /// <summary>The pool of a driver that was told of none: 10 GiB of image files below the state directory.</summary>
     public static PoolOptions EmbeddedPool { get; } = new() { Name = "default", Kind = PoolKind.File, SizeBytes = 10L << 30, IsDefault = true };
+
+    public static IPEndPoint ParseMetricsAddress(string text) => MetricsEndpoint.ParseAddress(text)
+        ?? throw new UsageException($"metrics address '{text}' is unknown: write 127.0.0.1:9808, or :9808 for all addresses");
 
     public static PoolKind ParseKind(string text) => text switch
     {

@@ -53,9 +53,10 @@ internal static class SettingsFile
                 "nodeId" => settings with { NodeId = Scalar(value, path) },
                 "maximumVolumes" => settings with { MaximumVolumes = Number(value, path) },
                 "csiVersion" => settings with { ClaimsCsi113 = ServeSettings.ParseCsiVersion(Scalar(value, path)) },
+                "metricsAddress" => settings with { MetricsAddress = ServeSettings.ParseMetricsAddress(Scalar(value, path)) },
                 "pools" => settings with { Pools = Pools(value, path) },
                 _ => throw new UsageException(
-                    $"{Where(keyNode, path)}: unknown setting '{key}': use endpoint, stateDirectory, nodeId, maximumVolumes, csiVersion or pools"),
+                    $"{Where(keyNode, path)}: unknown setting '{key}': use endpoint, stateDirectory, nodeId, maximumVolumes, csiVersion, metricsAddress or pools"),
             };
         }
         return settings;

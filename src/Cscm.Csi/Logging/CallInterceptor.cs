@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Cscm.Csi.Metrics;
 using Cscm.Storage;
 using Grpc.Core;
 using Grpc.Core.Interceptors;
@@ -11,7 +12,7 @@ namespace Cscm.Csi.Logging;
 /// Around every call: turns storage's refusals and unforeseen faults into exact statuses, and writes one line with method, code,
 /// duration and volume. Requests are written at Debug, their secrets stripped. Thread-safe.
 /// </summary>
-public sealed partial class CallInterceptor(ILogger<CallInterceptor> logger) : Interceptor
+public sealed partial class CallInterceptor(ILogger<CallInterceptor> logger, CallMetrics metrics) : Interceptor
 {
     public override async Task<TResponse> UnaryServerHandler<TRequest, TResponse>(
         TRequest request, ServerCallContext context, UnaryServerMethod<TRequest, TResponse> continuation)
@@ -20,7 +21,7 @@ public sealed partial class CallInterceptor(ILogger<CallInterceptor> logger) : I
         try
         {
             TResponse response = await continuation(request, context);
-            call.End(logger, StatusCode.OK, "");
+            call.End(logger, metrics, StatusCode.OK, "");
             return response;
         }
         catch (Exception exception)
@@ -37,7 +38,7 @@ public sealed partial class CallInterceptor(ILogger<CallInterceptor> logger) : I
         try
         {
             await continuation(request, responseStream, context);
-            call.End(logger, StatusCode.OK, "");
+            call.End(logger, metrics, StatusCode.OK, "");
         }
         catch (Exception exception)
         {
@@ -66,7 +67,7 @@ public sealed partial class CallInterceptor(ILogger<CallInterceptor> logger) : I
         // Ours to mend, so the log gets what the caller must not see.
         if (answer.StatusCode is StatusCode.Internal or StatusCode.Unknown)
             LogFault(logger, exception, call.Method, call.Subject);
-        call.End(logger, answer.StatusCode, answer.Status.Detail);
+        call.End(logger, metrics, answer.StatusCode, answer.Status.Detail);
         return answer;
     }
 
@@ -89,7 +90,11 @@ public sealed partial class CallInterceptor(ILogger<CallInterceptor> logger) : I
 
     private readonly record struct Call(string Method, string Subject, long StartTimestamp)
     {
-        public void End(ILogger logger, StatusCode code, string detail)
-            => LogCall(logger, Method, code, Stopwatch.GetElapsedTime(StartTimestamp).TotalMilliseconds, Subject, SingleLine.Of(detail));
+        public void End(ILogger logger, CallMetrics metrics, StatusCode code, string detail)
+        {
+            TimeSpan duration = Stopwatch.GetElapsedTime(StartTimestamp);
+            metrics.Add(Method, code, duration);
+            LogCall(logger, Method, code, duration.TotalMilliseconds, Subject, SingleLine.Of(detail));
+        }
     }
 }

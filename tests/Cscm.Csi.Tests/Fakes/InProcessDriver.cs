@@ -1,6 +1,7 @@
 using System.Reflection;
 using Cscm.Csi.Controller;
 using Cscm.Csi.Logging;
+using Cscm.Csi.Metrics;
 using Cscm.Csi.Node;
 using Google.Protobuf;
 using Grpc.Core;
@@ -21,7 +22,7 @@ internal sealed class InProcessDriver
     {
         var driver = new DriverInfo(NodeId);
         Log = new RecordingLogger<CallInterceptor>(logLevel);
-        _interceptor = new CallInterceptor(Log);
+        _interceptor = new CallInterceptor(Log, new CallMetrics());
         _services =
         [
             new IdentityService(new IdentityServices([Service.ControllerService]), new Readiness()),
