@@ -240,7 +240,7 @@ internal sealed unsafe class HeapCore : IDisposable
             mine ??= _contexts.Find(context => !context.Owner.IsAlive && context.Depth == 0);
             if (mine is null)
             {
-                mine = new TransactionContext(this, current, _contexts.Count < Log.OwnedLanes ? _contexts.Count : -1);
+                mine = new TransactionContext(this, current, _contexts.Count + 1, _contexts.Count < Log.OwnedLanes ? _contexts.Count : -1);
                 _contexts.Add(mine);
             }
 

@@ -24,7 +24,8 @@ internal sealed unsafe class CollectionGate : ITransactionParticipant
     // [32…] versions of parts.
     private readonly uint[] _versions = GC.AllocateArray<uint>(StripesAt + StripeCount, pinned: true);
     private readonly uint* _shared;
-    private TransactionContext? _owner;
+    // By number, not by reference, whose every store the collector has to note.
+    private int _owner;
     private uint* _part;
     private bool _isStructural;
     private bool _isApplying;
@@ -49,14 +50,14 @@ internal sealed unsafe class CollectionGate : ITransactionParticipant
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Enter(TransactionContext context)
     {
-        if (_owner != context)
+        if (_owner != context.Number)
         {
             if (Interlocked.CompareExchange(ref _shared[LockAt], 1, 0) != 0)
             {
                 Wait(context);
             }
 
-            _owner = context;
+            _owner = context.Number;
             context.Enlist(this);
         }
         else if (IsBroken)
@@ -72,7 +73,7 @@ internal sealed unsafe class CollectionGate : ITransactionParticipant
         ChangeStructure();
     }
 
-    public bool IsHeldBy(TransactionContext context) => _owner == context;
+    public bool IsHeldBy(TransactionContext context) => _owner == context.Number;
 
     /// <summary>Says that only this part changes; readers of others go on.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -88,7 +89,7 @@ internal sealed unsafe class CollectionGate : ITransactionParticipant
     /// <summary>Ends an operation that failed: alone it leaves no trace; as part of a transaction it dooms that one.</summary>
     public void Abort(TransactionContext context)
     {
-        if (context.Depth > 1 && _owner == context)
+        if (context.Depth > 1 && _owner == context.Number)
         {
             ChangeStructure();
             IsBroken = true;
@@ -129,7 +130,7 @@ internal sealed unsafe class CollectionGate : ITransactionParticipant
             Copies.Clear();
         }
 
-        _owner = null;
+        _owner = 0;
         Volatile.Write(ref _shared[LockAt], 0);
     }
 
@@ -190,7 +191,7 @@ internal sealed unsafe class CollectionGate : ITransactionParticipant
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private bool IsMineNow(HeapCore core) => Volatile.Read(ref _owner) == core.Context;
+    private bool IsMineNow(HeapCore core) => Volatile.Read(ref _owner) == core.Context.Number;
 
     [MethodImpl(MethodImplOptions.NoInlining)]
     private void Wait(TransactionContext context)

@@ -56,7 +56,7 @@ internal static unsafe class CollectionHeader
         if (stored != layout && stored != 0)
         {
             throw new ScmMismatchException(
-                core.Name, header, $"the {kind} here was made with other types (layout {stored:x16}, not {layout:x16})", "Open it with the types it was created with");
+                core.Name, header, $"the {kind} here was made with other types or in another format (layout {stored:x16}, not {layout:x16})", "Open it with the types and the version it was created with");
         }
     }
 

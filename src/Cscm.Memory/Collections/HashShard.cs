@@ -44,9 +44,9 @@ internal sealed unsafe class HashShard<TKey, TValue, TComparer>
         if (Gate.IsMine(_core))
         {
             long offset = FindOwnBucket(_core.Context, hash, out _, out _, out _);
-            byte* own = offset == 0 ? null : _store.Read(offset, LeafLayout<TKey, TValue>.Bytes);
+            byte* own = offset == 0 ? null : _store.Read(offset, BucketLayout<TKey, TValue>.Bytes);
             int slot = own == null ? -1 : Find(own, key, hash);
-            value = slot >= 0 ? LeafLayout<TKey, TValue>.Entry(own, slot)->Value : default;
+            value = slot >= 0 ? LeafLayout<TKey, TValue>.Entry(Entries(own), slot)->Value : default;
             return slot >= 0;
         }
 
@@ -58,7 +58,7 @@ internal sealed unsafe class HashShard<TKey, TValue, TComparer>
             uint* stripe = Gate.Stripe(bucket - _start);
             uint part = Volatile.Read(ref *stripe);
             int slot = bucket == null ? -1 : Find(bucket, key, hash);
-            value = slot >= 0 ? LeafLayout<TKey, TValue>.Entry(bucket, slot)->Value : default;
+            value = slot >= 0 ? LeafLayout<TKey, TValue>.Entry(Entries(bucket), slot)->Value : default;
             bool isDamaged = bucket == null && Home->Directory != 0;
             if (Gate.IsUnchanged(structure, stripe, part))
             {
@@ -91,7 +91,7 @@ internal sealed unsafe class HashShard<TKey, TValue, TComparer>
             {
                 TValue copy = value;
                 Gate.ChangePart(offset);
-                context.Write((byte*)&LeafLayout<TKey, TValue>.Entry(bucket, slot)->Value - _start, (byte*)&copy, sizeof(TValue));
+                context.Write((byte*)&LeafLayout<TKey, TValue>.Entry(Entries(bucket), slot)->Value - _start, (byte*)&copy, sizeof(TValue));
             }
 
             return false;
@@ -103,8 +103,16 @@ internal sealed unsafe class HashShard<TKey, TValue, TComparer>
         }
 
         Gate.ChangePart(offset);
-        LeafEdits.StageAdd(context, bucket, offset, bitmap, new LeafEntry<TKey, TValue> { Key = key, Value = value }, BucketHash(hash));
-        context.Write(_header + ShardHeader.CountAt, (ulong)(Home->Count + 1));
+        LeafEdits.StageAdd(
+            context,
+            bucket,
+            offset,
+            offset + BucketLayout<TKey, TValue>.EntriesAt,
+            bitmap,
+            new LeafEntry<TKey, TValue> { Key = key, Value = value },
+            BucketHash(hash),
+            _header + ShardHeader.CountAt,
+            Home->Count + 1);
         return true;
     }
 
@@ -130,7 +138,7 @@ internal sealed unsafe class HashShard<TKey, TValue, TComparer>
             return RemoveThroughCopies(context, key, hash, out value);
         }
 
-        value = LeafLayout<TKey, TValue>.Entry(bucket, slot)->Value;
+        value = LeafLayout<TKey, TValue>.Entry(Entries(bucket), slot)->Value;
         long offset = bucket - _start;
         Gate.ChangePart(offset);
         context.Write(offset, rest);
@@ -154,7 +162,7 @@ internal sealed unsafe class HashShard<TKey, TValue, TComparer>
             if (isMine)
             {
                 long offset = FindOwnBucket(_core.Context, place >> ScmHashMapHeader.ShardBits, out _, out _, out _);
-                bucket = offset == 0 ? null : _store.Read(offset, LeafLayout<TKey, TValue>.Bytes);
+                bucket = offset == 0 ? null : _store.Read(offset, BucketLayout<TKey, TValue>.Bytes);
             }
             else
             {
@@ -168,7 +176,7 @@ internal sealed unsafe class HashShard<TKey, TValue, TComparer>
             {
                 for (uint bits = LeafLayout<TKey, TValue>.Bitmap(bucket); bits != 0; bits &= bits - 1)
                 {
-                    LeafEntry<TKey, TValue> entry = *LeafLayout<TKey, TValue>.Entry(bucket, BitOperations.TrailingZeroCount(bits));
+                    LeafEntry<TKey, TValue> entry = *LeafLayout<TKey, TValue>.Entry(Entries(bucket), BitOperations.TrailingZeroCount(bits));
                     if (_comparer.Hash(entry.Key) << ScmHashMapHeader.ShardBits >= place)
                     {
                         entries.Add(new KeyValuePair<TKey, TValue>(entry.Key, entry.Value));
@@ -203,6 +211,12 @@ internal sealed unsafe class HashShard<TKey, TValue, TComparer>
     /// <summary>The fingerprint and the slot come from bits that the directory reaches last.</summary>
     private static ulong BucketHash(ulong hash) => BitOperations.RotateLeft(hash, 32);
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static byte* Entries(byte* bucket) => bucket + BucketLayout<TKey, TValue>.EntriesAt;
+
+    private static void AddInPlace(byte* bucket, in LeafEntry<TKey, TValue> entry, ulong bucketHash) =>
+        LeafLayout<TKey, TValue>.AddInPlace(bucket, Entries(bucket), entry, bucketHash);
+
     private static long LocalDepth(byte* bucket) => *(long*)(bucket + DepthAt);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -210,7 +224,7 @@ internal sealed unsafe class HashShard<TKey, TValue, TComparer>
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private int Find(byte* bucket, in TKey key, ulong hash) =>
-        LeafLayout<TKey, TValue>.Find(bucket, LeafLayout<TKey, TValue>.Bitmap(bucket), key, BucketHash(hash), _comparer);
+        LeafLayout<TKey, TValue>.Find(bucket, Entries(bucket), LeafLayout<TKey, TValue>.Bitmap(bucket), key, BucketHash(hash), _comparer);
 
     /// <summary>The bucket in home memory; null when the shard is empty or a pointer leads out of the heap.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -230,7 +244,7 @@ internal sealed unsafe class HashShard<TKey, TValue, TComparer>
         }
 
         long offset = Volatile.Read(ref *(long*)(_start + word));
-        if (!_store.IsInside(offset, LeafLayout<TKey, TValue>.Bytes))
+        if (!_store.IsInside(offset, BucketLayout<TKey, TValue>.Bytes))
         {
             return null;
         }
@@ -238,7 +252,7 @@ internal sealed unsafe class HashShard<TKey, TValue, TComparer>
         byte* bucket = _start + offset;
         if (Sse.IsSupported)
         {
-            Sse.Prefetch0(bucket + LeafLayout<TKey, TValue>.EntryAt(LeafLayout<TKey, TValue>.PreferredSlot(BucketHash(hash))));
+            Sse.Prefetch0(Entries(bucket) + LeafLayout<TKey, TValue>.EntryAt(LeafLayout<TKey, TValue>.PreferredSlot(BucketHash(hash))));
         }
 
         return bucket;
@@ -256,6 +270,8 @@ internal sealed unsafe class HashShard<TKey, TValue, TComparer>
         index = IndexOf(hash, depth);
         return directory == 0 ? 0 : ReadWord(context, directory + (index * sizeof(long)));
     }
+
+    private byte* Edit(long bucket) => _store.Edit(bucket, BucketLayout<TKey, TValue>.Bytes);
 
     private long ReadWord(TransactionContext context, long offset)
     {
@@ -282,13 +298,13 @@ internal sealed unsafe class HashShard<TKey, TValue, TComparer>
                 break;
             }
 
-            byte* bucket = _store.Read(offset, LeafLayout<TKey, TValue>.Bytes);
+            byte* bucket = _store.Read(offset, BucketLayout<TKey, TValue>.Bytes);
             int slot = Find(bucket, key, hash);
             if (slot >= 0)
             {
                 if (replace)
                 {
-                    LeafEdits.Replace<TKey, TValue>(_store, context, offset, slot, value);
+                    LeafEdits.Replace<TKey, TValue>(_store, context, offset + BucketLayout<TKey, TValue>.EntriesAt, Entries(Edit(offset)), slot, value);
                 }
 
                 return false;
@@ -296,7 +312,8 @@ internal sealed unsafe class HashShard<TKey, TValue, TComparer>
 
             if (LeafLayout<TKey, TValue>.Bitmap(bucket) != LeafLayout<TKey, TValue>.Full)
             {
-                LeafEdits.Add(_store, context, offset, entry, BucketHash(hash));
+                bucket = Edit(offset);
+                LeafEdits.Add(_store, context, offset, bucket, offset + BucketLayout<TKey, TValue>.EntriesAt, Entries(bucket), entry, BucketHash(hash));
                 break;
             }
 
@@ -319,18 +336,18 @@ internal sealed unsafe class HashShard<TKey, TValue, TComparer>
         Gate.ChangeStructure();
         value = default;
         long offset = FindOwnBucket(context, hash, out long directory, out long depth, out long index);
-        byte* bucket = offset == 0 ? null : _store.Read(offset, LeafLayout<TKey, TValue>.Bytes);
+        byte* bucket = offset == 0 ? null : _store.Read(offset, BucketLayout<TKey, TValue>.Bytes);
         int slot = bucket == null ? -1 : Find(bucket, key, hash);
         if (slot < 0)
         {
             return false;
         }
 
-        value = LeafLayout<TKey, TValue>.Entry(bucket, slot)->Value;
+        value = LeafLayout<TKey, TValue>.Entry(Entries(bucket), slot)->Value;
         uint rest = LeafLayout<TKey, TValue>.Bitmap(bucket) & ~(1u << slot);
         if (rest != 0 || !TryMerge(context, offset, directory, depth, index))
         {
-            _store.StageWord(context, offset, _store.Edit(offset, LeafLayout<TKey, TValue>.Bytes), LeafLayout<TKey, TValue>.BitmapAt, rest);
+            _store.StageWord(context, offset, Edit(offset), LeafLayout<TKey, TValue>.BitmapAt, rest);
         }
 
         _store.SetHeader(context, ShardHeader.CountAt, _store.Header(ShardHeader.CountAt) - 1);
@@ -339,8 +356,8 @@ internal sealed unsafe class HashShard<TKey, TValue, TComparer>
 
     private void AddFirst(TransactionContext context, in LeafEntry<TKey, TValue> entry, ulong hash)
     {
-        long offset = _store.Allocate(context, LeafLayout<TKey, TValue>.Bytes, out byte* bucket);
-        LeafLayout<TKey, TValue>.AddInPlace(bucket, entry, BucketHash(hash));
+        long offset = _store.Allocate(context, BucketLayout<TKey, TValue>.Bytes, out byte* bucket);
+        AddInPlace(bucket, entry, BucketHash(hash));
         long directory = context.Allocate(sizeof(long), 16, zeroed: false).Offset;
         *(long*)(_start + directory) = offset;
         _store.SetHeader(context, ShardHeader.DirectoryAt, directory);
@@ -350,18 +367,18 @@ internal sealed unsafe class HashShard<TKey, TValue, TComparer>
     /// <summary>Moves the entries whose next bit is set to a bucket of their own.</summary>
     private void Split(TransactionContext context, long offset, long directory, long depth, long index)
     {
-        long upperOffset = _store.Allocate(context, LeafLayout<TKey, TValue>.Bytes, out byte* upper);
-        byte* lower = _store.Edit(offset, LeafLayout<TKey, TValue>.Bytes);
+        long upperOffset = _store.Allocate(context, BucketLayout<TKey, TValue>.Bytes, out byte* upper);
+        byte* lower = Edit(offset);
         int local = (int)LocalDepth(lower);
         uint bitmap = LeafLayout<TKey, TValue>.Bitmap(lower);
         for (uint bits = bitmap; bits != 0; bits &= bits - 1)
         {
             int slot = BitOperations.TrailingZeroCount(bits);
-            LeafEntry<TKey, TValue>* entry = LeafLayout<TKey, TValue>.Entry(lower, slot);
+            LeafEntry<TKey, TValue>* entry = LeafLayout<TKey, TValue>.Entry(Entries(lower), slot);
             ulong hash = _comparer.Hash(entry->Key);
             if (((hash << ScmHashMapHeader.ShardBits) & (1UL << (63 - local))) != 0)
             {
-                LeafLayout<TKey, TValue>.AddInPlace(upper, *entry, BucketHash(hash));
+                AddInPlace(upper, *entry, BucketHash(hash));
                 bitmap &= ~(1u << slot);
             }
         }
@@ -377,7 +394,7 @@ internal sealed unsafe class HashShard<TKey, TValue, TComparer>
     /// <summary>Gives an empty bucket's place to its buddy, the bucket that differs in the last bit only, and frees it.</summary>
     private bool TryMerge(TransactionContext context, long offset, long directory, long depth, long index)
     {
-        long local = LocalDepth(_store.Read(offset, LeafLayout<TKey, TValue>.Bytes));
+        long local = LocalDepth(_store.Read(offset, BucketLayout<TKey, TValue>.Bytes));
         if (local == 0)
         {
             return false;
@@ -385,12 +402,12 @@ internal sealed unsafe class HashShard<TKey, TValue, TComparer>
 
         long span = 1L << (int)(depth - local);
         long buddyOffset = ReadWord(context, directory + ((index ^ span) * sizeof(long)));
-        if (LocalDepth(_store.Read(buddyOffset, LeafLayout<TKey, TValue>.Bytes)) != local)
+        if (LocalDepth(_store.Read(buddyOffset, BucketLayout<TKey, TValue>.Bytes)) != local)
         {
             return false;
         }
 
-        byte* buddy = _store.Edit(buddyOffset, LeafLayout<TKey, TValue>.Bytes);
+        byte* buddy = Edit(buddyOffset);
         _store.StageWord(context, buddyOffset, buddy, DepthAt, (ulong)(local - 1));
         WriteRange(context, directory, index & -span, span, buddyOffset);
         _store.Free(context, offset);

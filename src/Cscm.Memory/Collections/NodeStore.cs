@@ -108,6 +108,14 @@ internal sealed unsafe class NodeStore(HeapCore core, CollectionGate gate, strin
         return (ulong)(offset - geometry.DataOffset) <= (ulong)(geometry.SizeBytes - geometry.DataOffset - lengthBytes) & (offset & 7) == 0;
     }
 
+    /// <summary>The first offset where a node can be, and how far behind it the last of this length.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public (long First, ulong Room) Bounds(int lengthBytes)
+    {
+        Media.HeapGeometry geometry = core.Geometry;
+        return (geometry.DataOffset, (ulong)(geometry.SizeBytes - geometry.DataOffset - lengthBytes));
+    }
+
     [DoesNotReturn]
     public void ThrowDamaged(long offset) =>
         throw core.Corrupt(header, $"the {kind} here points to 0x{offset:x}, where no node can be", "Restore the heap from a backup");

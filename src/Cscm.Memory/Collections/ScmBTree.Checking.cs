@@ -53,13 +53,14 @@ public unsafe partial class ScmBTree<TKey, TValue, TComparer>
         visit.Visit(new Ptr<long>(offset));
         if (height == 0)
         {
+            visit.Visit(new Ptr<long>(LeafLayout<TKey, TValue>.EntriesOffset(_store.Read(offset, LeafLayout<TKey, TValue>.LineBytes))));
             return;
         }
 
         byte* node = _store.Read(offset, InnerLayout<TKey>.Bytes);
         for (int i = 0; i <= InnerLayout<TKey>.Count(node); i++)
         {
-            WalkNode(InnerLayout<TKey>.Children(node)[i], height - 1, visit);
+            WalkNode(LeafPointer.Offset(InnerLayout<TKey>.Children(node)[i]), height - 1, visit);
             if (i < InnerLayout<TKey>.Count(node) && _comparer is IKeyOwner<TKey> owner)
             {
                 owner.Visit(visit, InnerLayout<TKey>.Keys(node)[i]);
@@ -69,7 +70,7 @@ public unsafe partial class ScmBTree<TKey, TValue, TComparer>
 
     private void VerifyNode(long offset, int height, TKey* lower, TKey* upper, ref long previous, ref long count, List<string> problems)
     {
-        byte* node = _store.Read(offset, height > 0 ? InnerLayout<TKey>.Bytes : LeafLayout<TKey, TValue>.Bytes);
+        byte* node = _store.Read(offset, height > 0 ? InnerLayout<TKey>.Bytes : LeafLayout<TKey, TValue>.LineBytes);
         if (height == 0)
         {
             VerifyLeaf(offset, node, lower, upper, ref previous, ref count, problems);
@@ -85,7 +86,7 @@ public unsafe partial class ScmBTree<TKey, TValue, TComparer>
                 problems.Add($"key {i} of the inner node at 0x{offset:x} is out of order");
             }
 
-            VerifyNode(InnerLayout<TKey>.Children(node)[i], height - 1, i > 0 ? keys + i - 1 : lower, i < keyCount ? keys + i : upper, ref previous, ref count, problems);
+            VerifyNode(LeafPointer.Offset(InnerLayout<TKey>.Children(node)[i]), height - 1, i > 0 ? keys + i - 1 : lower, i < keyCount ? keys + i : upper, ref previous, ref count, problems);
         }
     }
 
@@ -102,12 +103,13 @@ public unsafe partial class ScmBTree<TKey, TValue, TComparer>
             problems.Add($"the leaf at 0x{offset:x} is empty");
         }
 
+        byte* entries = OwnEntries(leaf);
         for (uint bits = LeafLayout<TKey, TValue>.Bitmap(leaf); bits != 0; bits &= bits - 1)
         {
             int slot = System.Numerics.BitOperations.TrailingZeroCount(bits);
-            TKey key = LeafLayout<TKey, TValue>.Entry(leaf, slot)->Key;
+            TKey key = LeafLayout<TKey, TValue>.Entry(entries, slot)->Key;
             count++;
-            if (!IsBetween(key, lower, upper) || LeafLayout<TKey, TValue>.Find(leaf, LeafLayout<TKey, TValue>.Bitmap(leaf), key, _comparer.Hash(key), _comparer) != slot)
+            if (!IsBetween(key, lower, upper) || LeafLayout<TKey, TValue>.Find(leaf, entries, LeafLayout<TKey, TValue>.Bitmap(leaf), key, _comparer.Hash(key), _comparer) != slot)
             {
                 problems.Add($"entry {slot} of the leaf at 0x{offset:x} is out of bounds, there twice, or has a wrong fingerprint");
             }

@@ -80,10 +80,10 @@ public unsafe partial class ScmBTree<TKey, TValue, TComparer>
 
     private void AppendLeaf(TransactionContext context, ReadOnlySpan<LeafEntry<TKey, TValue>> entries)
     {
-        long offset = _store.Allocate(context, LeafLayout<TKey, TValue>.Bytes, out byte* leaf);
+        long offset = AllocateLeaf(context, out byte* leaf, out byte* home);
         foreach (ref readonly LeafEntry<TKey, TValue> entry in entries)
         {
-            LeafLayout<TKey, TValue>.AddInPlace(leaf, entry, _comparer.Hash(entry.Key));
+            LeafLayout<TKey, TValue>.AddInPlace(leaf, home, entry, _comparer.Hash(entry.Key));
         }
 
         long last = _store.Header(ScmBTreeHeader.LastLeafAt);
@@ -95,9 +95,9 @@ public unsafe partial class ScmBTree<TKey, TValue, TComparer>
         {
             PathStep* path = stackalloc PathStep[MaxHeight];
             FindPath(entries[0].Key, path, out int height);
-            byte* left = _store.Edit(last, LeafLayout<TKey, TValue>.Bytes);
+            byte* left = EditLeaf(last);
             LinkBehind(context, last, left, offset, leaf, 0, LeafLayout<TKey, TValue>.Bitmap(left));
-            AddChild(context, path, height - 1, Keep(context, entries[0].Key), offset);
+            AddChild(context, path, height - 1, Keep(context, entries[0].Key), LeafPointer.Pack(offset, LeafLayout<TKey, TValue>.EntriesOffset(leaf)));
         }
 
         _store.SetHeader(context, ScmBTreeHeader.CountAt, _store.Header(ScmBTreeHeader.CountAt) + entries.Length);

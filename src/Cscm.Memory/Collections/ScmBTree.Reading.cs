@@ -18,12 +18,13 @@ public unsafe partial class ScmBTree<TKey, TValue, TComparer>
             ulong hash = _comparer.Hash(key);
             uint structure = _gate.StructureVersion;
             byte* leaf = FindLeaf(key, hash);
-            if (leaf != null)
+            byte* entries = CommittedEntries(leaf);
+            if (entries != null)
             {
                 uint* stripe = _gate.Stripe(leaf - _start);
                 uint part = Volatile.Read(ref *stripe);
-                int slot = LeafLayout<TKey, TValue>.Find(leaf, LeafLayout<TKey, TValue>.Bitmap(leaf), key, hash, _comparer);
-                value = slot >= 0 ? LeafLayout<TKey, TValue>.Entry(leaf, slot)->Value : default;
+                int slot = LeafLayout<TKey, TValue>.Find(leaf, entries, LeafLayout<TKey, TValue>.Bitmap(leaf), key, hash, _comparer);
+                value = slot >= 0 ? LeafLayout<TKey, TValue>.Entry(entries, slot)->Value : default;
                 if (_gate.IsUnchanged(structure, stripe, part))
                 {
                     return slot >= 0;
@@ -42,8 +43,9 @@ public unsafe partial class ScmBTree<TKey, TValue, TComparer>
         if (_gate.IsMine(_core))
         {
             byte* own = FindOwnLeaf(key);
-            int slot = own == null ? -1 : LeafLayout<TKey, TValue>.Find(own, LeafLayout<TKey, TValue>.Bitmap(own), key, hash, _comparer);
-            value = slot >= 0 ? LeafLayout<TKey, TValue>.Entry(own, slot)->Value : default;
+            byte* ownEntries = own == null ? null : OwnEntries(own);
+            int slot = own == null ? -1 : LeafLayout<TKey, TValue>.Find(own, ownEntries, LeafLayout<TKey, TValue>.Bitmap(own), key, hash, _comparer);
+            value = slot >= 0 ? LeafLayout<TKey, TValue>.Entry(ownEntries, slot)->Value : default;
             return slot >= 0;
         }
 
@@ -52,11 +54,12 @@ public unsafe partial class ScmBTree<TKey, TValue, TComparer>
         {
             uint structure = _gate.StructureVersion;
             byte* leaf = FindLeaf(key, hash);
+            byte* entries = CommittedEntries(leaf);
             uint* stripe = _gate.Stripe(leaf - _start);
             uint part = Volatile.Read(ref *stripe);
-            int slot = leaf == null ? -1 : LeafLayout<TKey, TValue>.Find(leaf, LeafLayout<TKey, TValue>.Bitmap(leaf), key, hash, _comparer);
-            value = slot >= 0 ? LeafLayout<TKey, TValue>.Entry(leaf, slot)->Value : default;
-            bool isDamaged = leaf == null && ((ScmBTreeHeader*)(_start + _header))->Root != 0;
+            int slot = entries == null ? -1 : LeafLayout<TKey, TValue>.Find(leaf, entries, LeafLayout<TKey, TValue>.Bitmap(leaf), key, hash, _comparer);
+            value = slot >= 0 ? LeafLayout<TKey, TValue>.Entry(entries, slot)->Value : default;
+            bool isDamaged = entries == null && ((ScmBTreeHeader*)(_start + _header))->Root != 0;
             if (_gate.IsUnchanged(structure, stripe, part))
             {
                 if (isDamaged)
@@ -76,25 +79,28 @@ public unsafe partial class ScmBTree<TKey, TValue, TComparer>
     private byte* FindLeaf(in TKey key, ulong hash)
     {
         var header = (ScmBTreeHeader*)(_start + _header);
-        long offset = Volatile.Read(ref header->Root);
+        long pointer = Volatile.Read(ref header->Root);
         long height = header->Height;
         if ((ulong)height > MaxHeight)
         {
             return null;
         }
 
+        // The bounds once for the whole way. Inner nodes are the larger ones.
+        (long first, ulong room) = _store.Bounds(InnerLayout<TKey>.Bytes);
         for (; height > 0; height--)
         {
-            if (!_store.IsInside(offset, InnerLayout<TKey>.Bytes))
+            if ((ulong)(pointer - first) > room | (pointer & 7) != 0)
             {
                 return null;
             }
 
-            byte* node = _start + offset;
-            offset = InnerLayout<TKey>.Children(node)[InnerLayout<TKey>.Find(node, key, _comparer)];
+            byte* node = _start + pointer;
+            pointer = InnerLayout<TKey>.Children(node)[InnerLayout<TKey>.Find(node, key, _comparer)];
         }
 
-        if (!_store.IsInside(offset, LeafLayout<TKey, TValue>.Bytes))
+        long offset = LeafPointer.Offset(pointer);
+        if (!_store.IsInside(offset, LeafLayout<TKey, TValue>.LineBytes))
         {
             return null;
         }
@@ -103,18 +109,34 @@ public unsafe partial class ScmBTree<TKey, TValue, TComparer>
         if (Sse.IsSupported)
         {
             Sse.Prefetch0(leaf);
-            Sse.Prefetch0(leaf + LeafLayout<TKey, TValue>.EntryAt(LeafLayout<TKey, TValue>.PreferredSlot(hash)));
+            Sse.Prefetch0(leaf + LeafPointer.DistanceBytes(pointer) + LeafLayout<TKey, TValue>.EntryAt(LeafLayout<TKey, TValue>.PreferredSlot(hash)));
         }
 
         return leaf;
     }
+
+    /// <summary>The entries of a leaf in home memory; null without a leaf, and where the pointer leads out of the heap.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private byte* CommittedEntries(byte* leaf)
+    {
+        if (leaf == null)
+        {
+            return null;
+        }
+
+        long offset = LeafLayout<TKey, TValue>.EntriesOffset(leaf);
+        return _store.IsInside(offset, LeafLayout<TKey, TValue>.EntriesBytes) ? _start + offset : null;
+    }
+
+    /// <summary>The entries of a leaf as the writing transaction sees them. To be read only.</summary>
+    private byte* OwnEntries(byte* leaf) => _store.Read(LeafLayout<TKey, TValue>.EntriesOffset(leaf), LeafLayout<TKey, TValue>.EntriesBytes);
 
     /// <summary>The leaf as this thread's transaction sees it; null for an empty tree.</summary>
     private byte* FindOwnLeaf(in TKey key)
     {
         PathStep* path = stackalloc PathStep[MaxHeight];
         long offset = FindPath(key, path, out _);
-        return offset == 0 ? null : _store.Read(offset, LeafLayout<TKey, TValue>.Bytes);
+        return offset == 0 ? null : _store.Read(offset, LeafLayout<TKey, TValue>.LineBytes);
     }
 
     /// <summary>The inner nodes from the root down and which child is taken in each; the leaf, or 0. As the writing transaction sees it.</summary>
@@ -127,7 +149,7 @@ public unsafe partial class ScmBTree<TKey, TValue, TComparer>
             byte* node = _store.Read(offset, InnerLayout<TKey>.Bytes);
             int index = InnerLayout<TKey>.Find(node, key, _comparer);
             path[level] = new PathStep { Offset = offset, Index = index };
-            offset = InnerLayout<TKey>.Children(node)[index];
+            offset = LeafPointer.Offset(InnerLayout<TKey>.Children(node)[index]);
         }
 
         return offset;

@@ -69,8 +69,8 @@ public unsafe partial class ScmBTree<TKey, TValue, TComparer>
             long offset = FindStart(own: true);
             while (offset != 0 && Count == 0)
             {
-                byte* leaf = tree._store.Read(offset, LeafLayout<TKey, TValue>.Bytes);
-                if (Select(Copy(leaf)))
+                byte* leaf = tree._store.Read(offset, LeafLayout<TKey, TValue>.LineBytes);
+                if (Select(Copy(leaf, tree.OwnEntries(leaf))))
                 {
                     return;
                 }
@@ -88,7 +88,7 @@ public unsafe partial class ScmBTree<TKey, TValue, TComparer>
             long offset = isKnown ? _following : FindStart(own: false);
             while (offset != 0)
             {
-                if (!tree._store.IsInside(offset, LeafLayout<TKey, TValue>.Bytes))
+                if (!tree._store.IsInside(offset, LeafLayout<TKey, TValue>.LineBytes))
                 {
                     if (gate.IsUnchanged(structure))
                     {
@@ -101,7 +101,18 @@ public unsafe partial class ScmBTree<TKey, TValue, TComparer>
                 byte* leaf = tree._start + offset;
                 uint* stripe = gate.Stripe(offset);
                 uint part = Volatile.Read(ref *stripe);
-                int copied = Copy(leaf);
+                byte* entries = tree.CommittedEntries(leaf);
+                if (entries == null)
+                {
+                    if (gate.IsUnchanged(structure))
+                    {
+                        tree._store.ThrowDamaged(LeafLayout<TKey, TValue>.EntriesOffset(leaf));
+                    }
+
+                    return false;
+                }
+
+                int copied = Copy(leaf, entries);
                 long following = Following(leaf);
                 // Before, the entries may be torn; after, what their keys point to may be gone.
                 bool isSound = gate.IsUnchanged(structure, stripe, part);
@@ -153,12 +164,12 @@ public unsafe partial class ScmBTree<TKey, TValue, TComparer>
             return own ? tree._store.Header(at) : *(long*)(tree._start + tree._header + at);
         }
 
-        private int Copy(byte* leaf)
+        private int Copy(byte* leaf, byte* entries)
         {
             int count = 0;
             for (uint bits = LeafLayout<TKey, TValue>.Bitmap(leaf); bits != 0; bits &= bits - 1)
             {
-                _entries[count++] = *LeafLayout<TKey, TValue>.Entry(leaf, System.Numerics.BitOperations.TrailingZeroCount(bits));
+                _entries[count++] = *LeafLayout<TKey, TValue>.Entry(entries, System.Numerics.BitOperations.TrailingZeroCount(bits));
             }
 
             return count;

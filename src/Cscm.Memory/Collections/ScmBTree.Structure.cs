@@ -10,9 +10,29 @@ public unsafe partial class ScmBTree<TKey, TValue, TComparer>
 {
     private void AddFirstLeaf(TransactionContext context, in LeafEntry<TKey, TValue> entry, ulong hash)
     {
-        long offset = _store.Allocate(context, LeafLayout<TKey, TValue>.Bytes, out byte* leaf);
-        LeafLayout<TKey, TValue>.AddInPlace(leaf, entry, hash);
+        long offset = AllocateLeaf(context, out byte* leaf, out byte* entries);
+        LeafLayout<TKey, TValue>.AddInPlace(leaf, entries, entry, hash);
         SetOnlyLeaf(context, offset);
+    }
+
+    /// <summary>A new leaf, its line zero but for the pointer to the entries, both edited in place.</summary>
+    private long AllocateLeaf(TransactionContext context, out byte* leaf, out byte* entries)
+    {
+        long entriesOffset = _store.Allocate(context, LeafLayout<TKey, TValue>.EntriesBytes, out entries);
+        long offset = _store.Allocate(context, LeafLayout<TKey, TValue>.LineBytes, out leaf);
+        *(long*)(leaf + LeafLayout<TKey, TValue>.EntriesOffsetAt) = entriesOffset;
+        return offset;
+    }
+
+    private byte* EditLeaf(long offset) => _store.Edit(offset, LeafLayout<TKey, TValue>.LineBytes);
+
+    private byte* EditEntries(byte* leaf) => _store.Edit(LeafLayout<TKey, TValue>.EntriesOffset(leaf), LeafLayout<TKey, TValue>.EntriesBytes);
+
+    /// <summary>Adds to a leaf with room through its copies.</summary>
+    private void AddToLeaf(TransactionContext context, long offset, in LeafEntry<TKey, TValue> entry, ulong hash)
+    {
+        byte* leaf = EditLeaf(offset);
+        LeafEdits.Add(_store, context, offset, leaf, LeafLayout<TKey, TValue>.EntriesOffset(leaf), EditEntries(leaf), entry, hash);
     }
 
     private void SetOnlyLeaf(TransactionContext context, long offset)
@@ -27,21 +47,22 @@ public unsafe partial class ScmBTree<TKey, TValue, TComparer>
     private void SplitLeaf(TransactionContext context, PathStep* path, int height, long offset, in LeafEntry<TKey, TValue> entry, ulong hash)
     {
         int* order = stackalloc int[LeafLayout<TKey, TValue>.Capacity];
-        long rightOffset = _store.Allocate(context, LeafLayout<TKey, TValue>.Bytes, out byte* right);
-        byte* left = _store.Edit(offset, LeafLayout<TKey, TValue>.Bytes);
-        int count = SortSlots(left, order);
+        long rightOffset = AllocateLeaf(context, out byte* right, out byte* rightEntries);
+        byte* left = EditLeaf(offset);
+        byte* leftEntries = OwnEntries(left);
+        int count = SortSlots(left, leftEntries, order);
         long next = LeafLayout<TKey, TValue>.Next(left);
         uint bitmap = LeafLayout<TKey, TValue>.Bitmap(left);
         TKey separator = entry.Key;
         // Ascending keys: the last leaf stays full and the new one starts with the new key.
-        if (next != 0 || _comparer.Compare(entry.Key, LeafLayout<TKey, TValue>.Entry(left, order[count - 1])->Key) < 0)
+        if (next != 0 || _comparer.Compare(entry.Key, LeafLayout<TKey, TValue>.Entry(leftEntries, order[count - 1])->Key) < 0)
         {
             int middle = count / 2;
-            separator = LeafLayout<TKey, TValue>.Entry(left, order[middle])->Key;
+            separator = LeafLayout<TKey, TValue>.Entry(leftEntries, order[middle])->Key;
             for (int i = middle; i < count; i++)
             {
-                LeafEntry<TKey, TValue>* moved = LeafLayout<TKey, TValue>.Entry(left, order[i]);
-                LeafLayout<TKey, TValue>.AddInPlace(right, *moved, _comparer.Hash(moved->Key));
+                LeafEntry<TKey, TValue>* moved = LeafLayout<TKey, TValue>.Entry(leftEntries, order[i]);
+                LeafLayout<TKey, TValue>.AddInPlace(right, rightEntries, *moved, _comparer.Hash(moved->Key));
                 bitmap &= ~(1u << order[i]);
             }
         }
@@ -49,14 +70,14 @@ public unsafe partial class ScmBTree<TKey, TValue, TComparer>
         LinkBehind(context, offset, left, rightOffset, right, next, bitmap);
         if (_comparer.Compare(entry.Key, separator) < 0)
         {
-            LeafEdits.Add(_store, context, offset, entry, hash);
+            AddToLeaf(context, offset, entry, hash);
         }
         else
         {
-            LeafLayout<TKey, TValue>.AddInPlace(right, entry, hash);
+            LeafLayout<TKey, TValue>.AddInPlace(right, rightEntries, entry, hash);
         }
 
-        AddChild(context, path, height - 1, Keep(context, separator), rightOffset);
+        AddChild(context, path, height - 1, Keep(context, separator), LeafPointer.Pack(rightOffset, LeafLayout<TKey, TValue>.EntriesOffset(right)));
     }
 
     /// <summary>A key as inner nodes hold it.</summary>
@@ -83,7 +104,7 @@ public unsafe partial class ScmBTree<TKey, TValue, TComparer>
         }
         else
         {
-            _store.SetWord(context, leaf, LeafLayout<TKey, TValue>.Bytes, LeafLayout<TKey, TValue>.PreviousAt, (ulong)previous);
+            _store.SetWord(context, leaf, LeafLayout<TKey, TValue>.LineBytes, LeafLayout<TKey, TValue>.PreviousAt, (ulong)previous);
         }
     }
 
@@ -95,7 +116,7 @@ public unsafe partial class ScmBTree<TKey, TValue, TComparer>
         }
         else
         {
-            _store.SetWord(context, leaf, LeafLayout<TKey, TValue>.Bytes, LeafLayout<TKey, TValue>.NextAt, (ulong)next);
+            _store.SetWord(context, leaf, LeafLayout<TKey, TValue>.LineBytes, LeafLayout<TKey, TValue>.NextAt, (ulong)next);
         }
     }
 
@@ -175,11 +196,12 @@ public unsafe partial class ScmBTree<TKey, TValue, TComparer>
     /// <summary>Takes an empty leaf out of its list and its parents.</summary>
     private void FreeLeaf(TransactionContext context, PathStep* path, int height, long offset)
     {
-        byte* leaf = _store.Read(offset, LeafLayout<TKey, TValue>.Bytes);
+        byte* leaf = _store.Read(offset, LeafLayout<TKey, TValue>.LineBytes);
         long next = LeafLayout<TKey, TValue>.Next(leaf);
         long previous = LeafLayout<TKey, TValue>.Previous(leaf);
         SetNext(context, previous, next);
         SetPrevious(context, next, previous);
+        _store.Free(context, LeafLayout<TKey, TValue>.EntriesOffset(leaf));
         _store.Free(context, offset);
         for (int level = height - 1; level >= 0; level--)
         {
@@ -239,25 +261,25 @@ public unsafe partial class ScmBTree<TKey, TValue, TComparer>
                 return;
             }
 
-            _store.SetHeader(context, ScmBTreeHeader.RootAt, InnerLayout<TKey>.Children(node)[0]);
+            _store.SetHeader(context, ScmBTreeHeader.RootAt, LeafPointer.Offset(InnerLayout<TKey>.Children(node)[0]));
             _store.SetHeader(context, ScmBTreeHeader.HeightAt, height - 1);
             _store.Free(context, root);
         }
     }
 
     /// <summary>The numbers of the slots in use, by key.</summary>
-    private int SortSlots(byte* leaf, int* order)
+    private int SortSlots(byte* leaf, byte* entries, int* order)
     {
         if (LeafLayout<TKey, TValue>.Capacity == LeafLayout<TKey, TValue>.ManyEntries)
         {
             if (typeof(TComparer) == typeof(ScmKeyComparer<long>))
             {
-                return SortWordSlots<long>(leaf, order);
+                return SortWordSlots<long>(leaf, entries, order);
             }
 
             if (typeof(TComparer) == typeof(ScmKeyComparer<ulong>))
             {
-                return SortWordSlots<ulong>(leaf, order);
+                return SortWordSlots<ulong>(leaf, entries, order);
             }
         }
 
@@ -266,7 +288,7 @@ public unsafe partial class ScmBTree<TKey, TValue, TComparer>
         {
             int slot = BitOperations.TrailingZeroCount(bits);
             int at = count++;
-            for (; at > 0 && _comparer.Compare(LeafLayout<TKey, TValue>.Entry(leaf, slot)->Key, LeafLayout<TKey, TValue>.Entry(leaf, order[at - 1])->Key) < 0; at--)
+            for (; at > 0 && _comparer.Compare(LeafLayout<TKey, TValue>.Entry(entries, slot)->Key, LeafLayout<TKey, TValue>.Entry(entries, order[at - 1])->Key) < 0; at--)
             {
                 order[at] = order[at - 1];
             }
@@ -277,7 +299,7 @@ public unsafe partial class ScmBTree<TKey, TValue, TComparer>
         return count;
     }
 
-    private static int SortWordSlots<TWord>(byte* leaf, int* order)
+    private static int SortWordSlots<TWord>(byte* leaf, byte* entries, int* order)
         where TWord : unmanaged, IBinaryInteger<TWord>, IMinMaxValue<TWord>
     {
         TWord* words = stackalloc TWord[WordRanks.MaxWords];
@@ -286,7 +308,7 @@ public unsafe partial class ScmBTree<TKey, TValue, TComparer>
         for (uint bits = LeafLayout<TKey, TValue>.Bitmap(leaf); bits != 0; bits &= bits - 1)
         {
             int slot = BitOperations.TrailingZeroCount(bits);
-            words[count] = *(TWord*)&LeafLayout<TKey, TValue>.Entry(leaf, slot)->Key;
+            words[count] = *(TWord*)&LeafLayout<TKey, TValue>.Entry(entries, slot)->Key;
             slots[count++] = slot;
         }
 

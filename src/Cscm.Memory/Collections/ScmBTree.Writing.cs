@@ -98,7 +98,13 @@ public unsafe partial class ScmBTree<TKey, TValue, TComparer>
         }
 
         uint bitmap = LeafLayout<TKey, TValue>.Bitmap(leaf);
-        int slot = LeafLayout<TKey, TValue>.Find(leaf, bitmap, key, hash, _comparer);
+        byte* entries = CommittedEntries(leaf);
+        if (entries == null)
+        {
+            _store.ThrowDamaged(LeafLayout<TKey, TValue>.EntriesOffset(leaf));
+        }
+
+        int slot = LeafLayout<TKey, TValue>.Find(leaf, entries, bitmap, key, hash, _comparer);
         long offset = leaf - _start;
         if (slot >= 0)
         {
@@ -106,7 +112,7 @@ public unsafe partial class ScmBTree<TKey, TValue, TComparer>
             {
                 TValue copy = value;
                 _gate.ChangePart(offset);
-                context.Write((byte*)&LeafLayout<TKey, TValue>.Entry(leaf, slot)->Value - _start, (byte*)&copy, sizeof(TValue));
+                context.Write((byte*)&LeafLayout<TKey, TValue>.Entry(entries, slot)->Value - _start, (byte*)&copy, sizeof(TValue));
             }
 
             return false;
@@ -118,8 +124,16 @@ public unsafe partial class ScmBTree<TKey, TValue, TComparer>
         }
 
         _gate.ChangePart(offset);
-        LeafEdits.StageAdd(context, leaf, offset, bitmap, new LeafEntry<TKey, TValue> { Key = key, Value = value }, hash);
-        context.Write(_header + ScmBTreeHeader.CountAt, (ulong)(((ScmBTreeHeader*)(_start + _header))->Count + 1));
+        LeafEdits.StageAdd(
+            context,
+            leaf,
+            offset,
+            entries - _start,
+            bitmap,
+            new LeafEntry<TKey, TValue> { Key = key, Value = value },
+            hash,
+            _header + ScmBTreeHeader.CountAt,
+            ((ScmBTreeHeader*)(_start + _header))->Count + 1);
         return true;
     }
 
@@ -132,7 +146,13 @@ public unsafe partial class ScmBTree<TKey, TValue, TComparer>
         }
 
         uint bitmap = LeafLayout<TKey, TValue>.Bitmap(leaf);
-        int slot = LeafLayout<TKey, TValue>.Find(leaf, bitmap, key, hash, _comparer);
+        byte* entries = CommittedEntries(leaf);
+        if (entries == null)
+        {
+            _store.ThrowDamaged(LeafLayout<TKey, TValue>.EntriesOffset(leaf));
+        }
+
+        int slot = LeafLayout<TKey, TValue>.Find(leaf, entries, bitmap, key, hash, _comparer);
         if (slot < 0)
         {
             value = default;
@@ -145,7 +165,7 @@ public unsafe partial class ScmBTree<TKey, TValue, TComparer>
             return RemoveThroughCopies(context, key, out value);
         }
 
-        value = LeafLayout<TKey, TValue>.Entry(leaf, slot)->Value;
+        value = LeafLayout<TKey, TValue>.Entry(entries, slot)->Value;
         long offset = leaf - _start;
         _gate.ChangePart(offset);
         context.Write(offset, rest);
@@ -167,14 +187,14 @@ public unsafe partial class ScmBTree<TKey, TValue, TComparer>
         }
         else
         {
-            byte* leaf = _store.Read(offset, LeafLayout<TKey, TValue>.Bytes);
+            byte* leaf = _store.Read(offset, LeafLayout<TKey, TValue>.LineBytes);
             uint bitmap = LeafLayout<TKey, TValue>.Bitmap(leaf);
-            int slot = LeafLayout<TKey, TValue>.Find(leaf, bitmap, key, hash, _comparer);
+            int slot = LeafLayout<TKey, TValue>.Find(leaf, OwnEntries(leaf), bitmap, key, hash, _comparer);
             if (slot >= 0)
             {
                 if (replace)
                 {
-                    LeafEdits.Replace<TKey, TValue>(_store, context, offset, slot, value);
+                    LeafEdits.Replace<TKey, TValue>(_store, context, LeafLayout<TKey, TValue>.EntriesOffset(leaf), EditEntries(leaf), slot, value);
                 }
 
                 return false;
@@ -186,7 +206,7 @@ public unsafe partial class ScmBTree<TKey, TValue, TComparer>
             }
             else
             {
-                LeafEdits.Add(_store, context, offset, entry, hash);
+                AddToLeaf(context, offset, entry, hash);
             }
         }
 
@@ -206,19 +226,20 @@ public unsafe partial class ScmBTree<TKey, TValue, TComparer>
             return false;
         }
 
-        byte* leaf = _store.Read(offset, LeafLayout<TKey, TValue>.Bytes);
+        byte* leaf = _store.Read(offset, LeafLayout<TKey, TValue>.LineBytes);
+        byte* entries = OwnEntries(leaf);
         uint bitmap = LeafLayout<TKey, TValue>.Bitmap(leaf);
-        int slot = LeafLayout<TKey, TValue>.Find(leaf, bitmap, key, _comparer.Hash(key), _comparer);
+        int slot = LeafLayout<TKey, TValue>.Find(leaf, entries, bitmap, key, _comparer.Hash(key), _comparer);
         if (slot < 0)
         {
             return false;
         }
 
-        value = LeafLayout<TKey, TValue>.Entry(leaf, slot)->Value;
+        value = LeafLayout<TKey, TValue>.Entry(entries, slot)->Value;
         uint rest = bitmap & ~(1u << slot);
         if (rest != 0)
         {
-            _store.StageWord(context, offset, _store.Edit(offset, LeafLayout<TKey, TValue>.Bytes), LeafLayout<TKey, TValue>.BitmapAt, rest);
+            _store.StageWord(context, offset, EditLeaf(offset), LeafLayout<TKey, TValue>.BitmapAt, rest);
         }
         else
         {

@@ -56,7 +56,7 @@ public partial class ScmBTree<TKey, TValue, TComparer> : IEnumerable<KeyValuePai
         _comparer = comparer;
         _gate = CollectionGate.Of(_core, _header);
         _store = new NodeStore(_core, _gate, "B+tree", _header, ScmBTreeHeader.Size);
-        CollectionHeader.Claim(_core, _gate, _header, "B+tree", LayoutFingerprint.Of<LeafEntry<TKey, TValue>>());
+        CollectionHeader.Claim(_core, _gate, _header, "B+tree", LayoutFingerprint.Of<LeafEntry<TKey, TValue>>() ^ ScmBTreeHeader.NodeFormat);
     }
 
     /// <summary>For what is built on trees: see <see cref="CollectionGate"/>.</summary>

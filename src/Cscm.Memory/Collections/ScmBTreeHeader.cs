@@ -10,6 +10,9 @@ namespace Cscm.Memory.Collections;
 public struct ScmBTreeHeader
 {
     internal const int Size = 128;
+
+    /// <summary>Part of the layout: trees with entries inside their leaves' blocks (0, never released) are not misread.</summary>
+    internal const ulong NodeFormat = 1;
     internal const int LayoutAt = 0;
     internal const int RootAt = 8;
     internal const int HeightAt = 16;

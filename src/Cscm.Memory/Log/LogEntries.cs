@@ -17,20 +17,28 @@ internal static unsafe class LogEntries
             byte* home = heap + (tag & LogEntry.OffsetMask);
             ulong argument = (tag >> LogEntry.ArgumentShift) & LogEntry.ArgumentMask;
             entry += sizeof(ulong);
+            // Words and pairs of words are most of what is written.
+            const ulong writeOf = LogEntry.Write << (LogEntry.KindShift - LogEntry.ArgumentShift);
+            if (tag >> LogEntry.ArgumentShift == (writeOf | sizeof(ulong)))
+            {
+                medium.Store(PersistSite.StoreHome, home, *(ulong*)entry);
+                entry += sizeof(ulong);
+                continue;
+            }
+
+            if (tag >> LogEntry.ArgumentShift == (writeOf | (2 * sizeof(ulong))))
+            {
+                medium.Store(PersistSite.StoreHome, home, *(ulong*)entry);
+                medium.Store(PersistSite.StoreHome, home + sizeof(ulong), ((ulong*)entry)[1]);
+                entry += 2 * sizeof(ulong);
+                continue;
+            }
+
             switch (tag >> LogEntry.KindShift)
             {
                 case LogEntry.Write:
-                    if (argument == sizeof(ulong))
-                    {
-                        medium.Store(PersistSite.StoreHome, home, *(ulong*)entry);
-                        entry += sizeof(ulong);
-                    }
-                    else
-                    {
-                        medium.Store(PersistSite.StoreHome, home, entry, (long)argument);
-                        entry += Padded((long)argument);
-                    }
-
+                    medium.Store(PersistSite.StoreHome, home, entry, (long)argument);
+                    entry += Padded((long)argument);
                     break;
                 case LogEntry.WriteLong:
                     long length = *(long*)entry;

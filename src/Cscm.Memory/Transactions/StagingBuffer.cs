@@ -43,6 +43,10 @@ internal sealed unsafe class StagingBuffer : IDisposable
         entry[1] = value;
     }
 
+    /// <summary>Room for whole entries that the caller writes.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public ulong* Entry(long bytes) => (ulong*)Extend(bytes);
+
     public void Write(long offset, byte* content, long lengthBytes)
     {
         // Long writes are split, so that the pieces of an overflow can be small.

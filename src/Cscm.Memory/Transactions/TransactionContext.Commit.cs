@@ -75,7 +75,7 @@ internal sealed unsafe partial class TransactionContext
             throw;
         }
 
-        if (_participant is not null)
+        if (_participantCount != 0)
         {
             TellParticipants();
         }

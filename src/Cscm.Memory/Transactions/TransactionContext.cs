@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics.X86;
 using Cscm.Memory.Allocation;
@@ -34,10 +35,12 @@ internal sealed unsafe partial class TransactionContext : IDisposable
     private bool _isDoomed;
     private readonly List<ITransactionParticipant> _furtherParticipants = [];
     private ITransactionParticipant? _participant;
+    private int _participantCount;
     private bool _newIsLogged;
 
-    public TransactionContext(HeapCore core, Thread owner, int ownLane)
+    public TransactionContext(HeapCore core, Thread owner, int number, int ownLane)
     {
+        Number = number;
         _core = core;
         _medium = core.Medium;
         _heap = core.Medium.Start;
@@ -49,6 +52,9 @@ internal sealed unsafe partial class TransactionContext : IDisposable
     public Thread Owner { get; set; }
 
     public HeapCore Core => _core;
+
+    /// <summary>Of this context among all of its heap, from 1.</summary>
+    public int Number { get; }
 
     public BlockCache Cache { get; } = new();
 
@@ -121,14 +127,14 @@ internal sealed unsafe partial class TransactionContext : IDisposable
     /// <summary>Has the participant called at the end of the present transaction. Once per transaction and participant.</summary>
     public void Enlist(ITransactionParticipant participant)
     {
-        // Usually there is one, whose collection this is a single operation of.
-        if (_participant is null)
-        {
-            _participant = participant;
-        }
-        else
+        // Usually there is one, whose collection this is a single operation of, and the same as before: no store of a reference then.
+        if (_participantCount++ != 0)
         {
             _furtherParticipants.Add(participant);
+        }
+        else if (!ReferenceEquals(_participant, participant))
+        {
+            _participant = participant;
         }
     }
 
@@ -147,6 +153,17 @@ internal sealed unsafe partial class TransactionContext : IDisposable
         {
             Write(offset, (byte*)&value, sizeof(ulong));
         }
+    }
+
+    /// <summary>
+    /// Room for whole entries of the log, for who knows that the transaction has neither new blocks nor working copies: the first operation in
+    /// it. Prefetch the homes.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public ulong* StageEntries(long bytes)
+    {
+        Debug.Assert((_new.Count | _copies.Count) == 0, "only the first writes of a transaction may pass these by");
+        return _staging.Entry(bytes);
     }
 
     public void Write(long offset, byte* content, long lengthBytes)
@@ -328,7 +345,7 @@ internal sealed unsafe partial class TransactionContext : IDisposable
 
     /// <summary>The home line comes in while the record goes out, so that the stores after the fence do not wait for it.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Prefetch(byte* home)
+    public static void Prefetch(byte* home)
     {
         if (Sse.IsSupported)
         {
@@ -401,7 +418,7 @@ internal sealed unsafe partial class TransactionContext : IDisposable
         _shadow?.Clear();
         _overflow = null;
         _staging.Clear();
-        if (_participant is not null)
+        if (_participantCount != 0)
         {
             EndParticipants();
         }
@@ -410,23 +427,26 @@ internal sealed unsafe partial class TransactionContext : IDisposable
     private void TellParticipants()
     {
         _participant!.Applying();
-        foreach (ITransactionParticipant participant in _furtherParticipants)
+        for (int i = 0; i < _participantCount - 1; i++)
         {
-            participant.Applying();
+            _furtherParticipants[i].Applying();
         }
     }
 
     private void EndParticipants()
     {
         // Last of all: another thread may go on as soon as a participant has released its lock. The latest first.
-        for (int i = _furtherParticipants.Count - 1; i >= 0; i--)
+        if (_participantCount > 1)
         {
-            _furtherParticipants[i].Ended();
+            for (int i = _furtherParticipants.Count - 1; i >= 0; i--)
+            {
+                _furtherParticipants[i].Ended();
+            }
+
+            _furtherParticipants.Clear();
         }
 
-        _furtherParticipants.Clear();
-        ITransactionParticipant first = _participant!;
-        _participant = null;
-        first.Ended();
+        _participantCount = 0;
+        _participant!.Ended();
     }
 }

@@ -14,6 +14,7 @@ internal static unsafe class InnerLayout<TKey>
     public const int CountAt = 0;
     public const int KeysAt = 16;
     private const int UsualBytes = 1024;
+    private const int MaxWords = 64;
     private const int LargeKeyBytes = 24;
     private const int LargeKeyCapacity = 31;
 
@@ -80,31 +81,36 @@ internal static unsafe class InnerLayout<TKey>
         return low;
     }
 
-    /// <summary>Counts without branches on the keys. Reads up to a vector beyond the last key, which is still inside the node.</summary>
+    /// <summary>
+    /// Counts without branches, neither on the keys nor on their number, which no predictor knows. Reads all places for keys, also those not
+    /// in use, and up to a vector beyond, which is still inside the node.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static int FindWord<TWord>(TWord* keys, int count, TWord key)
         where TWord : unmanaged, IBinaryInteger<TWord>
     {
-        int found = 0;
+        ulong notAfter = 0;
         if (Vector512.IsHardwareAccelerated)
         {
             Vector512<TWord> wanted = Vector512.Create(key);
-            for (int i = 0; i < count; i += Vector512<TWord>.Count)
-            {
-                ulong notAfter = Vector512.LessThanOrEqual(Vector512.Load(keys + i), wanted).ExtractMostSignificantBits();
-                found += BitOperations.PopCount(notAfter & ((1UL << Math.Min(count - i, 8)) - 1));
-            }
+            notAfter = Vector512.LessThanOrEqual(Vector512.Load(keys), wanted).ExtractMostSignificantBits()
+                | (Vector512.LessThanOrEqual(Vector512.Load(keys + 8), wanted).ExtractMostSignificantBits() << 8)
+                | (Vector512.LessThanOrEqual(Vector512.Load(keys + 16), wanted).ExtractMostSignificantBits() << 16)
+                | (Vector512.LessThanOrEqual(Vector512.Load(keys + 24), wanted).ExtractMostSignificantBits() << 24)
+                | (Vector512.LessThanOrEqual(Vector512.Load(keys + 32), wanted).ExtractMostSignificantBits() << 32)
+                | (Vector512.LessThanOrEqual(Vector512.Load(keys + 40), wanted).ExtractMostSignificantBits() << 40)
+                | (Vector512.LessThanOrEqual(Vector512.Load(keys + 48), wanted).ExtractMostSignificantBits() << 48)
+                | (Vector512.LessThanOrEqual(Vector512.Load(keys + 56), wanted).ExtractMostSignificantBits() << 56);
         }
         else
         {
             Vector256<TWord> wanted = Vector256.Create(key);
-            for (int i = 0; i < count; i += Vector256<TWord>.Count)
+            for (int i = 0; i < MaxWords; i += Vector256<TWord>.Count)
             {
-                uint notAfter = Vector256.LessThanOrEqual(Vector256.Load(keys + i), wanted).ExtractMostSignificantBits();
-                found += BitOperations.PopCount(notAfter & ((1u << Math.Min(count - i, 4)) - 1));
+                notAfter |= (ulong)Vector256.LessThanOrEqual(Vector256.Load(keys + i), wanted).ExtractMostSignificantBits() << i;
             }
         }
 
-        return found;
+        return BitOperations.PopCount(notAfter & ((1UL << count) - 1));
     }
 }
