@@ -1,5 +1,6 @@
 using System.Net.Sockets;
 using Cscm.Cli.Serve;
+using Cscm.Csi.Hosting;
 using Grpc.Core;
 using Grpc.Net.Client;
 

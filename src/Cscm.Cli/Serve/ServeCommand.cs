@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Cscm.Csi.Hosting;
 using Cscm.Storage;
 using Microsoft.Extensions.Logging;
 

@@ -1,7 +1,7 @@
 using System.Net;
 using Cscm.Csi;
+using Cscm.Csi.Hosting;
 using Cscm.Csi.Metrics;
-using Cscm.Csi.Validation;
 using Cscm.Storage;
 
 namespace Cscm.Cli.Serve;
@@ -33,61 +33,11 @@ internal sealed record ServeSettings
     public static IPEndPoint ParseMetricsAddress(string text) => MetricsEndpoint.ParseAddress(text)
         ?? throw new UsageException($"metrics address '{text}' is unknown: write 127.0.0.1:9808, or :9808 for all addresses");
 
-    public static PoolKind ParseKind(string text) => text switch
-    {
-        "file" => PoolKind.File,
-        "dram" => PoolKind.Dram,
-        "lvm" => PoolKind.Lvm,
-        "xfs" => PoolKind.Xfs,
-        "namespace" => PoolKind.Namespace,
-        _ => throw new UsageException($"pool kind '{text}' is unknown: use file, dram, lvm, xfs or namespace"),
-    };
-
-    public static HugePages ParseHugePages(string text) => text switch
-    {
-        "never" => HugePages.Never,
-        "advise" => HugePages.Advise,
-        "withinSize" => HugePages.WithinSize,
-        "always" => HugePages.Always,
-        _ => throw new UsageException($"hugePages '{text}' is unknown: use never, advise, withinSize or always"),
-    };
-
-    public static long ParseSize(string text) => Quantity.TryParse(text, out long sizeBytes) && sizeBytes > 0
-        ? sizeBytes
-        : throw new UsageException($"size '{text}' is not a positive number of bytes: write 1073741824 or 1Gi");
-
-    public static IReadOnlyList<PoolSource> ParseSources(string text)
-    {
-        try
-        {
-            return PoolSource.ParseList(text);
-        }
-        catch (FormatException exception)
-        {
-            throw new UsageException($"source {exception.Message}");
-        }
-    }
-
-    public static int ParseStripes(string text) => int.TryParse(text, out int stripes) && stripes > 0
-        ? stripes
-        : throw new UsageException($"stripes '{text}' is not a number of devices: write 1, 2, …");
-
-    public static int ParseNumaNode(string text) => int.TryParse(text, out int node) && node >= 0
-        ? node
-        : throw new UsageException($"numaNode '{text}' is not a node number: write 0, 1, …");
-
     /// <returns>Whether the version's capabilities are those of 1.13.</returns>
     public static bool ParseCsiVersion(string text) => text switch
     {
         "1.13" => true,
         "1.12" => false,
         _ => throw new UsageException($"CSI version '{text}' is not one of those that can be claimed: use 1.13 or 1.12"),
-    };
-
-    public static bool ParseBoolean(string text, string key) => text switch
-    {
-        "true" => true,
-        "false" => false,
-        _ => throw new UsageException($"{key} '{text}' is neither true nor false"),
     };
 }

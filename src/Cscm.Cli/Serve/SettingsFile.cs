@@ -1,3 +1,4 @@
+using Cscm.Csi.Hosting;
 using Cscm.Storage;
 using YamlDotNet.Core;
 using YamlDotNet.RepresentationModel;

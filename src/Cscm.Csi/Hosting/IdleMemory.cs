@@ -1,10 +1,10 @@
-namespace Cscm.Cli.Serve;
+namespace Cscm.Csi.Hosting;
 
 /// <summary>
 /// Gives memory back to the machine when no call has come for a while. The collector sizes its budget by the processor's cache, tens of
 /// megabytes on a server, and a driver rests most of its life beside pods that could use them. Thread-safe.
 /// </summary>
-internal sealed class IdleMemory : IDisposable
+public sealed class IdleMemory : IDisposable
 {
     private static readonly TimeSpan s_restBeforeRelease = TimeSpan.FromSeconds(1);
 

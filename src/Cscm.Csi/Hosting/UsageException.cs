@@ -1,4 +1,4 @@
-namespace Cscm.Cli;
+namespace Cscm.Csi.Hosting;
 
 /// <summary>The user asked for something that cannot be; the message says what to change. Printed without a stack.</summary>
-internal sealed class UsageException(string message) : Exception(message);
+public sealed class UsageException(string message) : Exception(message);
