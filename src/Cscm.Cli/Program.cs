@@ -1,6 +1,6 @@
 using System.CommandLine;
 using Cscm.Cli.Bench;
-using Cscm.Cli.Listings;
+using Cscm.Cli.Operator;
 using Cscm.Cli.Regions;
 using Cscm.Cli.Serve;
 
@@ -12,5 +12,6 @@ var root = new RootCommand("cscm: storage class memory for containers")
     ProbeCommand.Create(),
     ListingCommands.CreatePools(),
     ListingCommands.CreateVolumes(),
+    VolumeCommands.Create(),
 };
 return await root.Parse(args).InvokeAsync();

@@ -68,7 +68,8 @@ public static class PoolFields
         _ => throw new UsageException($"hugePages '{text}' is unknown: use never, advise, withinSize or always"),
     };
 
-    private static long ParseSize(string text) => Quantity.TryParse(text, out long sizeBytes) && sizeBytes > 0
+    /// <exception cref="UsageException">The text is no size.</exception>
+    public static long ParseSize(string text) => Quantity.TryParse(text, out long sizeBytes) && sizeBytes > 0
         ? sizeBytes
         : throw new UsageException($"size '{text}' is not a positive number of bytes: write 1073741824 or 1Gi");
 

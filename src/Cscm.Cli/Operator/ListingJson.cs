@@ -2,7 +2,7 @@ using System.Text;
 using System.Text.Json;
 using Cscm.Admin.V1;
 
-namespace Cscm.Cli.Listings;
+namespace Cscm.Cli.Operator;
 
 /// <summary>The driver's answers as JSON; sizes in bytes.</summary>
 internal static class ListingJson

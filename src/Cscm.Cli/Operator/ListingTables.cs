@@ -1,7 +1,7 @@
 using Cscm.Admin.V1;
 using Google.Protobuf.Collections;
 
-namespace Cscm.Cli.Listings;
+namespace Cscm.Cli.Operator;
 
 /// <summary>The driver's answers as tables, what is wrong below them.</summary>
 internal static class ListingTables
