@@ -4,7 +4,6 @@ using Cscm.Csi.Node.Agent;
 using Cscm.Kubernetes;
 using Cscm.Kubernetes.Emulator;
 using Cscm.Storage;
-using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Cscm.Cluster.Tests;
@@ -46,9 +45,9 @@ internal sealed class TestCluster : IAsyncDisposable
     }
 
     /// <summary>Adds a controller replica that has read the cluster.</summary>
-    public async Task<TestController> AddControllerAsync()
+    public async Task<TestController> AddControllerAsync(GarbageOptions? garbage = null)
     {
-        var controller = new TestController(Connect(Api), s_watching);
+        var controller = new TestController(Connect(Api), s_watching, garbage);
         _running.Add(controller);
         await controller.Cluster.Synced.WaitAsync(TimeSpan.FromSeconds(10));
         return controller;
@@ -132,10 +131,10 @@ internal sealed class TestController : IAsyncDisposable
     private readonly Task _run;
     private bool _isDisposed;
 
-    public TestController(RestKubernetes client, InformerOptions watching, ILogger? logger = null)
+    public TestController(RestKubernetes client, InformerOptions watching, GarbageOptions? garbage = null)
     {
         _client = client;
-        Cluster = new ClusterController(client, watching, logger ?? NullLogger.Instance);
+        Cluster = new ClusterController(client, watching, garbage ?? new GarbageOptions(), NullLogger.Instance);
         Rpc = new Csi.Controller.ControllerService(Cluster.Volumes, Cluster.Placement, new Csi.DriverInfo("controller"));
         _run = Cluster.RunAsync(_stop.Token);
     }

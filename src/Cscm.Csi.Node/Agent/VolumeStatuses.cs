@@ -1,12 +1,15 @@
 using System.Text.Json;
 using Cscm.Kubernetes;
 using Cscm.Storage;
+using Cscm.Storage.Proof;
 
 namespace Cscm.Csi.Node.Agent;
 
 /// <summary>Puts together what a volume's status says.</summary>
 internal static class VolumeStatuses
 {
+    private const string DaxProven = "DaxProven";
+
     /// <summary>An order was carried out.</summary>
     public static ScmVolumeStatus Made(ScmVolume volume, VolumeInfo local)
     {
@@ -24,7 +27,7 @@ internal static class VolumeStatuses
             BackingBytes = local.BackingBytes,
             NumaNode = local.NumaNode,
             CreatedAt = local.CreatedAt,
-            Conditions = ConditionsOf(old.Conditions, isReady: true, "Created", "", health),
+            Conditions = ConditionsOf(old.Conditions, isReady: true, "Created", "", health, local?.Proof),
             Health = health,
         };
     }
@@ -39,7 +42,7 @@ internal static class VolumeStatuses
             ObservedGeneration = volume.Metadata.Generation ?? 0,
             Code = refusal.Kind.ToString(),
             Message = refusal.Message,
-            Conditions = isReady ? old.Conditions : ConditionsOf(old.Conditions, isReady: false, refusal.Kind.ToString(), refusal.Message, old.Health),
+            Conditions = isReady ? old.Conditions : ConditionsOf(old.Conditions, isReady: false, refusal.Kind.ToString(), refusal.Message, old.Health, null),
         };
     }
 
@@ -56,7 +59,7 @@ internal static class VolumeStatuses
         {
             CapacityBytes = local?.CapacityBytes ?? old.CapacityBytes,
             BackingBytes = local?.BackingBytes ?? old.BackingBytes,
-            Conditions = ConditionsOf(old.Conditions, isReady: true, "Created", "", health),
+            Conditions = ConditionsOf(old.Conditions, isReady: true, "Created", "", health, local?.Proof),
             Health = health,
         };
     }
@@ -70,13 +73,24 @@ internal static class VolumeStatuses
     public static ScmFinding ToFinding(HealthFinding finding) => new(finding.Kind.ToString(), finding.Reason, finding.Message);
 
     private static List<Condition> ConditionsOf(
-        IReadOnlyList<Condition> old, bool isReady, string reason, string message, IReadOnlyList<ScmFinding> health)
+        IReadOnlyList<Condition> old, bool isReady, string reason, string message, IReadOnlyList<ScmFinding> health, DaxProof? proof)
     {
         ScmFinding? worst = health.Count == 0 ? null : health[0];
-        return
-        [
+        var conditions = new List<Condition>
+        {
             Conditions.Next(old, "Ready", isReady, reason, message),
             Conditions.Next(old, "Healthy", worst is null, worst?.Reason ?? "Healthy", worst?.Message ?? ""),
-        ];
+        };
+        // Absent until a stage has tested it, and true until the next one has.
+        if (proof is not null && proof.Dax != ProofResult.Untested)
+        {
+            string found = proof.Reason.Length > 0 ? proof.Reason : $"MAP_SYNC: {proof.MapSync}, 2 MiB mappings: {proof.HugeMappings}";
+            conditions.Add(Conditions.Next(old, DaxProven, proof.Dax == ProofResult.Proven, $"MapSync{proof.MapSync}", found));
+        }
+        else if (old.FirstOrDefault(condition => condition.Type == DaxProven) is { } before)
+        {
+            conditions.Add(before);
+        }
+        return conditions;
     }
 }
