@@ -10,11 +10,13 @@ internal static class PoolText
         {
             Name = fields["name"],
             Kind = Enum.Parse<PoolKind>(fields["kind"], ignoreCase: true),
-            SizeBytes = long.Parse(fields["size"]),
+            SizeBytes = ParseSize(fields["size"]),
             Path = fields.GetValueOrDefault("path"),
             DefaultFileSystem = fields.GetValueOrDefault("fileSystem", "ext4"),
             Stripes = int.Parse(fields.GetValueOrDefault("stripes", "1")),
             Sources = fields.TryGetValue("source", out string? sources) ? PoolSource.ParseList(sources) : [],
         };
     }
+
+    private static long ParseSize(string text) => text.EndsWith("Mi", StringComparison.Ordinal) ? long.Parse(text[..^2]) << 20 : long.Parse(text);
 }

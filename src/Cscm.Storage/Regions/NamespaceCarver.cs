@@ -30,7 +30,7 @@ internal static class NamespaceCarver
             ];
             (int exitCode, _, string errors) = Run(arguments);
             if (exitCode == 0)
-                return Find(name) ?? throw new StorageException(StorageErrorKind.Internal, $"ndctl made namespace {name} in {region}, and sysfs does not show it");
+                return List().FirstOrDefault(item => item.Region == region && item.Namespace.AlternativeName == name).Namespace ?? throw new StorageException(StorageErrorKind.Internal, $"ndctl made namespace {name} in {region}, and sysfs does not show it");
             long largestBytes = new RegionReader().Read().Regions.FirstOrDefault(candidate => candidate.Name == region)?.MaximumExtentBytes ?? 0;
             throw largestBytes < rawBytes
                 ? new StorageException(StorageErrorKind.ResourceExhausted, $"{region} has {largestBytes} bytes free in one piece and a namespace of {rawBytes} was asked for: delete volumes, or use another region")
@@ -64,7 +64,7 @@ internal static class NamespaceCarver
         lock (s_lock)
         {
             RunOnUsed(item, "enable-namespace", item.Name);
-            return Find(item.AlternativeName) ?? item;
+            return List().FirstOrDefault(candidate => candidate.Namespace.Name == item.Name).Namespace ?? item;
         }
     }
 
@@ -75,7 +75,7 @@ internal static class NamespaceCarver
             RunOnUsed(item, "destroy-namespace", "--force", item.Name);
     }
 
-    /// <summary>The namespace of a name, whichever region it is in; null if there is none.</summary>
+    /// <summary>The namespace of a name that only one has, whichever region it is in; null if there is none.</summary>
     public static Namespace? Find(string name)
     {
         SysfsDirectory? directory = Directories().FirstOrDefault(candidate => candidate.Text("alt_name") == name);

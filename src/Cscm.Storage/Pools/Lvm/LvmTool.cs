@@ -13,7 +13,7 @@ internal sealed class LvmTool(IReadOnlyList<string> devices, string systemDirect
 
     /// <summary>Device nodes are made by lvm itself and not waited for: in a container nobody else would.</summary>
     private const string Configuration =
-        "global{use_lvmpolld=0 use_lvmlockd=0 event_activation=0 notify_dbus=0 use_lvmdbusd=0 suffix=1} activation{udev_sync=0 udev_rules=0 monitoring=0 verify_udev_operations=0} "
+        "global{use_lvmpolld=0 use_lvmlockd=0 event_activation=0 notify_dbus=0 suffix=1} activation{udev_sync=0 udev_rules=0 monitoring=0 verify_udev_operations=0} "
         + "backup{backup=0 archive=0} devices{use_devicesfile=0 scan_lvs=0 multipath_component_detection=0 md_component_detection=0} report{output_format=basic}";
 
     private readonly Dictionary<string, string> _environment = new()

@@ -1,0 +1,108 @@
+using Cscm.Storage;
+
+namespace Cscm.Machine.Tests;
+
+public sealed class ConformanceOfLvmTests(ConformanceOfLvmTests.Run run) : IClassFixture<ConformanceOfLvmTests.Run>
+{
+    public static TheoryData<string> Scenarios => ConformanceRun.ScenariosOf(PoolKind.Lvm);
+
+    [MachineTheory]
+    [MemberData(nameof(Scenarios))]
+    public void A_pool_on_an_nvdimm_conforms(string scenario) => run.Require(scenario);
+
+    public sealed class Run() : ConformanceRun("name=fast,kind=lvm,size=734003200,source=region0", "");
+}
+
+/// <summary>What lvm pools take, and what they leave alone: a machine of its own for each, as each ends with devices in another state.</summary>
+public sealed class LvmTests
+{
+    private const long Mib = 1L << 20;
+    private const string Suite = "Cscm.Storage.Conformance --root /root/conformance --pool";
+
+    [MachineFact]
+    public async Task Volumes_striped_over_two_regions_grow_and_are_mapped_by_2_mib()
+    {
+        await using VirtualMachine machine = await StartAsync(512, 512);
+        string output = await machine.MustRunScriptAsync($"""
+            {Suite} name=wide,kind=lvm,size=900Mi,fileSystem=xfs,stripes=2,source=region0+region1 \
+              --only a_published_volume_maps_its_medium_synchronously --only a_volume_grows_while_it_is_published \
+              --only a_raw_block_volume_is_staged_published_and_taken_away
+            """);
+        Assert.Equal(3, output.Split('\n').Count(line => line.StartsWith("pass ", StringComparison.Ordinal)));
+    }
+
+    [MachineFact]
+    public async Task Another_ones_volume_group_or_file_system_is_refused_and_stays_as_it_was()
+    {
+        await using VirtualMachine machine = await StartAsync(256, 256);
+        await machine.MustRunScriptAsync("""
+            for i in 0 1; do ndctl create-namespace --region=region$i --mode=fsdax --name=his$i; done
+            vgcreate -q his /dev/pmem0; lvcreate -q -y -n data -l 10 his; mkfs.ext4 -q /dev/pmem1
+            sha256sum /dev/pmem0 /dev/pmem1 >/tmp/before
+            """);
+        Assert.Contains("belongs to volume group his", await RefuseAsync(machine, "name=fast,kind=lvm,size=128Mi,source=/dev/pmem0"), StringComparison.Ordinal);
+        Assert.Contains("holds ext4", await RefuseAsync(machine, "name=fast,kind=lvm,size=128Mi,source=namespace:his1"), StringComparison.Ordinal);
+        Assert.Contains("defeats mappings of 2 MiB", await RefuseAsync(machine, "name=fast,kind=lvm,size=128Mi,source=vg:his"), StringComparison.Ordinal);
+        await machine.MustRunScriptAsync("sha256sum -c /tmp/before");
+    }
+
+    [MachineFact]
+    public async Task A_pool_in_an_operators_group_leaves_his_volumes_alone_and_no_second_driver_takes_it()
+    {
+        await using VirtualMachine machine = await StartAsync(512);
+        await machine.MustRunScriptAsync($"""
+            ndctl create-namespace --region=region0 --mode=fsdax
+            pvcreate -q --dataalignment 2m /dev/pmem0; vgcreate -q -s 2m shared /dev/pmem0
+            lvcreate -q -y -n his -L 64M shared; dd if=/dev/urandom of=/dev/shared/his bs=1M count=8; sha256sum /dev/shared/his >/tmp/before
+            {Suite} name=fast,kind=lvm,size=300Mi,source=vg:shared --only the_largest_volume_that_is_offered_can_be_made_and_nothing_after_it
+            sha256sum -c /tmp/before; lvs shared/his
+            """);
+        await machine.MustRunScriptAsync("mv /root/conformance /root/lost");
+        string refusal = await RefuseAsync(machine, "name=fast,kind=lvm,size=300Mi,source=vg:shared");
+        Assert.Contains("belongs to another driver or pool", refusal, StringComparison.Ordinal);
+        Assert.Contains("restore that driver's state directory", refusal, StringComparison.Ordinal);
+    }
+
+    [MachineFact]
+    public async Task A_region_must_be_prepared_and_is_refused_to_a_driver_that_lost_its_state()
+    {
+        await using VirtualMachine machine = await StartAsync(isPrepared: false, 256);
+        Assert.Contains("cscm regions prepare region0", await RefuseAsync(machine, "name=fast,kind=lvm,size=128Mi,source=region0"), StringComparison.Ordinal);
+        await machine.MustRunScriptAsync($"""
+            ndctl disable-region region0; ndctl init-labels nmem0; ndctl enable-region region0
+            {Suite} name=fast,kind=lvm,size=128Mi,source=region0 --only a_repeated_delete_succeeds
+            mv /root/conformance /root/lost
+            """);
+        Assert.Contains("another driver's share for a pool named fast", await RefuseAsync(machine, "name=fast,kind=lvm,size=64Mi,source=region0"), StringComparison.Ordinal);
+        await machine.MustRunScriptAsync($"""
+            rm -rf /root/conformance; mv /root/lost /root/conformance
+            {Suite} name=fast,kind=lvm,size=128Mi,source=region0 --only a_repeated_delete_succeeds
+            """);
+    }
+
+    [MachineFact]
+    public Task After_a_power_cut_in_the_middle_of_anything_an_lvm_pool_holds_what_it_promised()
+        => PowerCuts.RunAsync("name=fast,kind=lvm,size=400Mi,source=region0");
+
+    /// <summary>Starts the suite over a pool that must not be taken; returns what it said.</summary>
+    private static async Task<string> RefuseAsync(VirtualMachine machine, string pool)
+    {
+        ExecResult result = await machine.RunAsync(["sh", "-c", $"rm -rf /root/conformance; exec {Suite} {pool}"]);
+        Assert.NotEqual(0, result.ExitCode);
+        return result.Error;
+    }
+
+    private static Task<VirtualMachine> StartAsync(params long[] sizesMib) => StartAsync(isPrepared: true, sizesMib);
+
+    private static async Task<VirtualMachine> StartAsync(bool isPrepared, params long[] sizesMib)
+    {
+        VirtualMachine machine = await Machines.StartAsync(new MachineOptions
+        {
+            Nvdimms = [.. sizesMib.Select(sizeMib => new Nvdimm(sizeMib * Mib))],
+            PayloadDirectory = ConformanceRun.PayloadDirectory,
+        });
+        if (isPrepared)
+            await machine.MustRunScriptAsync("ndctl disable-region all; ndctl init-labels all; ndctl enable-region all");
+        return machine;
+    }
+}
