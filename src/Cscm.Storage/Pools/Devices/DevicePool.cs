@@ -1,5 +1,6 @@
 using Cscm.Storage.Erase;
 using Cscm.Storage.Linux;
+using Cscm.Storage.Regions;
 using Cscm.Storage.State;
 
 namespace Cscm.Storage.Pools.Devices;
@@ -16,9 +17,11 @@ internal abstract partial class DevicePool : IBlockPool, ISnapshotPool, IErasing
     private const int BusyWaitMilliseconds = 100;
 
     private readonly ReadOnlyView _readOnly;
+    private readonly UnsafeShutdowns _unsafeShutdowns;
 
-    protected DevicePool(PoolOptions options, string directory, string mark, IStepObserver steps)
+    protected DevicePool(PoolOptions options, string directory, string mark, IReadOnlyList<Region> regions, IStepObserver steps)
     {
+        _unsafeShutdowns = UnsafeShutdowns.Read(Path.Combine(directory, ".unsafe-shutdowns"), regions);
         Options = options;
         Directory = directory;
         Steps = steps;
@@ -188,7 +191,7 @@ internal abstract partial class DevicePool : IBlockPool, ISnapshotPool, IErasing
 
     public abstract IEnumerable<HealthFinding> Examine(VolumeRecord volume);
 
-    public abstract IEnumerable<PoolHealth> ExaminePool();
+    public IEnumerable<PoolHealth> ExaminePool() => ExamineMedium().Concat(_unsafeShutdowns.Examine(Options.Name));
 
     public void RemoveOrphans(Func<string, bool> isKnown, Func<string, bool, bool> isDevicePinned)
     {
@@ -214,6 +217,9 @@ internal abstract partial class DevicePool : IBlockPool, ISnapshotPool, IErasing
             }
         }
     }
+
+    /// <summary>What is wrong with the medium now.</summary>
+    protected abstract IEnumerable<PoolHealth> ExamineMedium();
 
     /// <summary>All that volumes to come can be charged.</summary>
     protected abstract long UsableBackingBytes { get; }

@@ -35,8 +35,8 @@ internal sealed class ExtentMap
 
     public int RunsCount => _free.Values.Sum(runs => runs.Count);
 
-    /// <summary>The largest volume over this many devices.</summary>
-    public long LargestCount(int stripes) => stripes > _free.Count ? 0 : stripes * FreeByDevice().ElementAt(stripes - 1).Count;
+    /// <summary>The largest volume over this many devices; one that is not striped may lie in pieces, and on several.</summary>
+    public long LargestCount(int stripes) => stripes > _free.Count ? 0 : stripes == 1 ? FreeCount : stripes * FreeByDevice()[stripes - 1].Count;
 
     /// <summary>What volumes over this many devices can take altogether: none of them lies twice on one device.</summary>
     public long UsableCount(int stripes)

@@ -83,7 +83,12 @@ internal sealed class GroupOpener(PoolOptions options, string driverId, string d
         if (share is { BlockDevice: null })
             share = NamespaceCarver.Enable(share);
         if (share is { BlockDevice: { } device })
-            return "/dev/" + device;
+        {
+            if (share.Mode == NamespaceMode.FsDax)
+                return "/dev/" + device;
+            DestroyHalfMade(share, device);
+            region = new RegionReader().Read().Regions.First(candidate => candidate.Name == regionName);
+        }
         foreach (Namespace other in region.Namespaces)
         {
             if (NamespaceNames.Parse(other.AlternativeName) is { } parsed && parsed.Name == NamespaceNames.PoolPrefix + options.Name)
@@ -106,6 +111,19 @@ internal sealed class GroupOpener(PoolOptions options, string driverId, string d
         steps.Reached("lvm.clear-share");
         NamespaceCarver.ClearHead(path);
         return path;
+    }
+
+    /// <summary>Named but without a page map: its making was cut off. With one that the kernel does not take, it was a pool's.</summary>
+    private void DestroyHalfMade(Namespace share, string device)
+    {
+        if (Signatures.HasPageMap("/dev/" + device))
+        {
+            throw new StorageException(
+                StorageErrorKind.FailedPrecondition,
+                $"pool {options.Name}: its share {share.Name} is in mode {share.Mode} although it was made as fsdax: see the kernel log for why its page map is not taken; only if its volumes are to be lost, ndctl destroy-namespace --force {share.Name}");
+        }
+        steps.Reached("lvm.destroy-half-made-share");
+        NamespaceCarver.Destroy(share);
     }
 
     private VolumeGroup OpenExisting(string name)

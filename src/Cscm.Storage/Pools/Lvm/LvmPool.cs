@@ -19,7 +19,7 @@ internal sealed class LvmPool : DevicePool
     private volatile string _trouble;
 
     private LvmPool(PoolOptions options, string directory, string driverId, IStepObserver steps, Func<VolumeGroup> open, VolumeGroup? group, IReadOnlyList<Region> regions, string trouble)
-        : base(options, directory, driverId[..8], steps)
+        : base(options, directory, driverId[..8], regions, steps)
     {
         _open = open;
         _group = group;
@@ -63,7 +63,7 @@ internal sealed class LvmPool : DevicePool
         return GroupHealth.Examine(group, KeyOf(volume), volume);
     }
 
-    public override IEnumerable<PoolHealth> ExaminePool() => _group is { } group
+    protected override IEnumerable<PoolHealth> ExamineMedium() => _group is { } group
         ? GroupHealth.ExaminePool(Options.Name, group)
         : [new PoolHealth(Options.Name, HealthKind.Inaccessible, "PoolUnavailable", _trouble)];
 

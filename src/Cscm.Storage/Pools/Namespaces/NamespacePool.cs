@@ -17,8 +17,8 @@ internal sealed class NamespacePool : DevicePool
     private readonly string[] _regionNames;
     private readonly long _alignmentBytes;
 
-    private NamespacePool(PoolOptions options, string directory, string driverId, long alignmentBytes, IStepObserver steps)
-        : base(options, directory, driverId[..8], steps)
+    private NamespacePool(PoolOptions options, string directory, string driverId, IReadOnlyList<Region> regions, long alignmentBytes, IStepObserver steps)
+        : base(options, directory, driverId[..8], regions, steps)
     {
         _driverId = driverId;
         _regionNames = [.. options.Sources.Select(source => source.Name)];
@@ -36,7 +36,7 @@ internal sealed class NamespacePool : DevicePool
         }
         int? node = options.NumaNode ?? (regions.Select(region => region.NumaNode).Distinct().ToArray() is [{ } single] ? single : null);
         long alignmentBytes = regions.Select(region => region.AlignmentBytes ?? 0).Append(NamespaceSizes.AlignmentBytes).Max();
-        return new NamespacePool(options with { NumaNode = node }, directory, driverId, alignmentBytes, steps);
+        return new NamespacePool(options with { NumaNode = node }, directory, driverId, regions, alignmentBytes, steps);
     }
 
     public override SizePlan PlanGrowth(VolumeRecord volume, long capacityBytes) => !volume.IsInUse
@@ -70,7 +70,7 @@ internal sealed class NamespacePool : DevicePool
         }
     }
 
-    public override IEnumerable<PoolHealth> ExaminePool()
+    protected override IEnumerable<PoolHealth> ExamineMedium()
     {
         IReadOnlyList<Region> regions = Regions();
         foreach (string name in _regionNames.Except(regions.Select(region => region.Name)))
