@@ -1,3 +1,5 @@
+using Cscm.Storage.Regions;
+
 namespace Cscm.Storage.Conformance;
 
 /// <summary>One pool under test: a host over it, the calls that scenarios are made of, and its deaths. For one scenario at a time.</summary>
@@ -23,6 +25,11 @@ public sealed class Bed : IAsyncDisposable
 
     /// <summary>Of which kind the medium is: what a volume of this pool takes of it at least.</summary>
     public long SmallBytes => Math.Max(16 * MiB, Pool.Capacity.MinimumVolumeBytes);
+
+    /// <summary>The device that all of the pool lies on.</summary>
+    public string Medium => Options.Sources.Single() is { Kind: PoolSourceKind.Device } source
+        ? source.Name
+        : "/dev/" + new RegionReader().Read().Regions.SelectMany(region => region.Namespaces).Single(item => item.AlternativeName == Options.Sources.Single().Name).BlockDevice;
 
     private StorageHost Host => _host ?? throw new InvalidOperationException("the host is not open");
 

@@ -16,6 +16,9 @@ public enum Traits
 
     /// <summary>On storage class memory: files map the medium.</summary>
     Dax = 16,
+
+    /// <summary>Volumes are directories of one file system.</summary>
+    SharedFileSystem = 32,
 }
 
 /// <summary>One thing that every pool must do. It leaves no volume and no snapshot behind.</summary>
@@ -30,6 +33,7 @@ public static class Suite
     public static IReadOnlyList<Scenario> All { get; } =
     [
         .. LifecycleScenarios.All, .. SizeScenarios.All, .. PublishScenarios.All, .. CopyScenarios.All, .. EraseScenarios.All, .. RestartScenarios.All,
+        .. SharedFileSystemScenarios.All,
     ];
 
     public static Traits TraitsOf(PoolKind kind) => kind switch
@@ -37,7 +41,7 @@ public static class Suite
         // A mounted ext4 grows only with CAP_SYS_RESOURCE, so an image file is not asked to.
         PoolKind.File => Traits.Block | Traits.Snapshots,
         PoolKind.Dram => Traits.OnlineGrowth,
-        PoolKind.Xfs => Traits.Snapshots | Traits.OnlineGrowth | Traits.Erases | Traits.Dax,
+        PoolKind.Xfs => Traits.Snapshots | Traits.OnlineGrowth | Traits.Erases | Traits.Dax | Traits.SharedFileSystem,
         PoolKind.Lvm => Traits.Block | Traits.Snapshots | Traits.OnlineGrowth | Traits.Erases | Traits.Dax,
         PoolKind.Namespace => Traits.Block | Traits.Snapshots | Traits.Erases | Traits.Dax,
         _ => throw new ArgumentOutOfRangeException(nameof(kind), kind, "no such kind of pool"),

@@ -1,5 +1,6 @@
 using Cscm.Storage.Erase;
 using Cscm.Storage.Linux;
+using Cscm.Storage.Proof;
 using Cscm.Storage.State;
 
 namespace Cscm.Storage.Pools;
@@ -20,6 +21,9 @@ internal interface IScmPool
     public string Directory { get; }
 
     public Ledger Ledger { get; }
+
+    /// <summary>What was proven of the one mounted file system that all volumes are directories of; null where each volume is tried by itself.</summary>
+    public DaxProof? SharedProof => null;
 
     /// <summary>Names of the file systems that volumes can have, the default first.</summary>
     public IReadOnlyList<string> FileSystems { get; }

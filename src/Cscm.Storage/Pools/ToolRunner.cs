@@ -7,6 +7,11 @@ internal static class ToolRunner
 {
     private static readonly string[] s_directories = ["/usr/sbin", "/sbin", "/usr/bin", "/bin", "/usr/local/sbin", "/usr/local/bin"];
 
+    private static long s_spentTicks;
+
+    /// <summary>How long this process has waited for tools, summed over parallel ones.</summary>
+    public static TimeSpan Spent => TimeSpan.FromTicks(Interlocked.Read(ref s_spentTicks));
+
     /// <summary>Runs a tool to its end. Cancelling kills it.</summary>
     /// <exception cref="StorageException">FailedPrecondition: the tool is not installed.</exception>
     public static async Task<(int ExitCode, string Output)> RunAsync(
@@ -41,6 +46,7 @@ internal static class ToolRunner
         foreach ((string name, string value) in environment ?? new Dictionary<string, string>())
             start.Environment[name] = value;
 
+        long begun = Stopwatch.GetTimestamp();
         using Process process = Process.Start(start) ?? throw new IOException($"{path} could not be started");
         process.StandardInput.Close();
         // Both pipes are drained at once: a tool that fills the one that nobody reads would never end.
@@ -56,6 +62,7 @@ internal static class ToolRunner
             await process.WaitForExitAsync(CancellationToken.None);
             throw;
         }
+        Interlocked.Add(ref s_spentTicks, Stopwatch.GetElapsedTime(begun).Ticks);
         return (process.ExitCode, await output, await errors);
     }
 

@@ -62,7 +62,7 @@ internal sealed class EphemeralPublisher(
         using SafePath mount = mountings.OpenMounted(volume, wanted.Path);
         if (!wanted.IsReadOnly)
             mountings.ApplyGroup(mount, wanted.MountGroup);
-        if (StageProof.OfMount(volume, mount) is { } proof && proof != volume.Proof)
+        if (StageProof.OfMount(volume, mount, catalog.PoolOf(volume)) is { } proof && proof != volume.Proof)
             catalog.Write(volume with { Proof = proof }, isDurable: false);
     }
 

@@ -1,4 +1,5 @@
 using Cscm.Storage.Linux;
+using Cscm.Storage.Pools;
 using Cscm.Storage.Proof;
 using Cscm.Storage.State;
 
@@ -18,8 +19,8 @@ internal static class StageProof
 
     /// <summary>Tries a mounted volume; null if it promises nothing.</summary>
     /// <exception cref="StorageException">FailedPrecondition: DAX is required and is not there.</exception>
-    public static DaxProof? OfMount(VolumeRecord volume, SafePath mount)
-        => PromisesNothing(volume) ? null : Accept(volume, DaxProver.Prove(mount));
+    public static DaxProof? OfMount(VolumeRecord volume, SafePath mount, IScmPool pool)
+        => PromisesNothing(volume) ? null : Accept(volume, pool.SharedProof ?? DaxProver.Prove(mount));
 
     /// <summary>Looks at an attached block volume. Only its consumer's file system could prove more than the device's own word.</summary>
     /// <exception cref="StorageException">FailedPrecondition: DAX is required and the device has none.</exception>

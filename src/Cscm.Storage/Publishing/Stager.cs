@@ -117,7 +117,7 @@ internal sealed class Stager(Catalog catalog, Mountings mountings)
                 fileSystemBytes = volume.BackingBytes;
             }
         }
-        Keep(volume, fileSystemBytes, StageProof.OfMount(volume, mount));
+        Keep(volume, fileSystemBytes, StageProof.OfMount(volume, mount, catalog.PoolOf(volume)));
     }
 
     private void Keep(VolumeRecord volume, long fileSystemBytes, DaxProof? proof)

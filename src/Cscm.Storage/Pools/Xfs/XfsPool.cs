@@ -1,5 +1,6 @@
 using Cscm.Storage.Erase;
 using Cscm.Storage.Linux;
+using Cscm.Storage.Proof;
 using Cscm.Storage.State;
 using Microsoft.Win32.SafeHandles;
 using Mono.Unix.Native;
@@ -47,6 +48,8 @@ internal sealed partial class XfsPool : ISnapshotPool, IErasingPool
     public string Directory { get; }
 
     public Ledger Ledger { get; }
+
+    public DaxProof? SharedProof => _medium.Proof.IsDirect ? _medium.Proof : null;
 
     public IReadOnlyList<string> FileSystems { get; } = [FileSystem];
 

@@ -1,0 +1,159 @@
+using System.Diagnostics;
+using Cscm.Storage;
+using Cscm.Storage.Pools;
+
+namespace Cscm.Bench.Pools.Inside;
+
+/// <summary>Every figure of bench/pools, in one run. Ratios are of contestants that took turns.</summary>
+internal sealed class Measurements
+{
+    private const long MiB = 1L << 20;
+    private const string Root = "/tmp/bench";
+    private const int Rounds = 15, WarmUpRounds = 5;
+    private const int ManyVolumes = 1000, Sample = 40;
+    private const int ToolRounds = 3, EraseRounds = 3, StreamRounds = 9;
+    private const long LargeBytes = 768 * MiB;
+
+    private Driver _driver = null!;
+
+    public async Task RunAsync()
+    {
+        Directory.CreateDirectory(Root);
+        _driver = await Driver.OpenAsync(Root);
+        double byHand = await CreateVersusByHandAsync();
+        double toolShare = await ToolShareAsync();
+        (double deleteSeconds, double erase) = await EraseVersusBlkdiscardAsync();
+        double stream = await StreamAsync();
+        double growth = await GrowthAsync();
+        Console.WriteLine(
+            $"xfs_create_vs_by_hand={byHand:0.00} xfs_growth_at_1000={growth:0.00} lvm_tool_share={toolShare:0.00} "
+            + $"delete_returns_s={deleteSeconds:0.000} erase_vs_blkdiscard={erase:0.00} stream_in_container_vs_outside={stream:0.000}");
+    }
+
+    private async Task<double> CreateVersusByHandAsync()
+    {
+        var hand = new ByHand(Root, Path.Combine(Root, "state/pools", Driver.XfsPool, "medium"));
+        var ours = new List<double>();
+        var theirs = new List<double>();
+        for (int round = -WarmUpRounds; round < Rounds; round++)
+        {
+            VolumeInfo? volume = null;
+            double our = await Numbers.SecondsOfAsync(async () =>
+            {
+                volume = await _driver.CreateAsync($"round{round}", 64 * MiB);
+                await _driver.PublishAsync(volume);
+            });
+            double their = Numbers.SecondsOf(() => hand.Make(round, 64 * MiB));
+            await _driver.UnpublishAsync(volume!);
+            await _driver.DeleteAsync(volume!);
+            hand.Remove(round);
+            await _driver.WhenErasedAsync();
+            if (round < 0)
+                continue;
+            ours.Add(our);
+            theirs.Add(their);
+        }
+        Console.WriteLine($"xfs: create + stage + publish {Numbers.Median(ours) * 1e3:0.0} ms, by hand {Numbers.Median(theirs) * 1e3:0.0} ms");
+        return Numbers.Median(ours.Zip(theirs, (our, their) => our / their));
+    }
+
+    private async Task<double> ToolShareAsync()
+    {
+        var shares = new List<double>();
+        for (int round = -1; round < ToolRounds; round++)
+        {
+            TimeSpan before = ToolRunner.Spent;
+            VolumeInfo? volume = null;
+            double total = await Numbers.SecondsOfAsync(async () =>
+            {
+                volume = await _driver.CreateAsync($"tools{round}", 128 * MiB, Driver.LvmPool);
+                await _driver.PublishAsync(volume);
+            });
+            double share = (ToolRunner.Spent - before).TotalSeconds / total;
+            await _driver.UnpublishAsync(volume!);
+            await _driver.DeleteAsync(volume!);
+            await _driver.WhenErasedAsync();
+            Console.WriteLine($"lvm: create + stage + publish {total * 1e3:0} ms, {share:P0} of it in tools{(round < 0 ? " (first, not counted)" : "")}");
+            if (round >= 0)
+                shares.Add(share);
+        }
+        return Numbers.Median(shares);
+    }
+
+    private async Task<(double DeleteSeconds, double VersusBlkdiscard)> EraseVersusBlkdiscardAsync()
+    {
+        double longest = 0;
+        var ratios = new List<double>();
+        for (int round = 0; round < EraseRounds; round++)
+        {
+            VolumeInfo volume = await _driver.CreateAsync($"large{round}", LargeBytes);
+            Fill(Path.Combine(await _driver.PublishAsync(volume), "all"), LargeBytes);
+            await _driver.UnpublishAsync(volume);
+            long start = Stopwatch.GetTimestamp();
+            await _driver.DeleteAsync(volume);
+            double returned = Stopwatch.GetElapsedTime(start).TotalSeconds;
+            await _driver.WhenErasedAsync();
+            double erased = Stopwatch.GetElapsedTime(start).TotalSeconds;
+            double discarded = Numbers.SecondsOf(() => Run("blkdiscard", "-f", "-z", "-l", $"{LargeBytes}", "/dev/pmem2"));
+            Console.WriteLine($"xfs: delete of {LargeBytes / MiB} MiB returned after {returned * 1e3:0} ms, erased after {erased * 1e3:0} ms; blkdiscard -z of as much {discarded * 1e3:0} ms");
+            longest = Math.Max(longest, returned);
+            ratios.Add(discarded / erased);
+        }
+        return (longest, Numbers.Median(ratios));
+    }
+
+    private async Task<double> StreamAsync()
+    {
+        VolumeInfo inside = await _driver.CreateAsync("inside", 128 * MiB), outside = await _driver.CreateAsync("outside", 128 * MiB);
+        string inContainer = await _driver.PublishAsync(inside), onHost = await _driver.PublishAsync(outside);
+        var ratios = new List<double>();
+        using (StreamProcess container = StreamProcess.InContainer(inContainer, Path.Combine(Root, "bundle")))
+        using (StreamProcess host = StreamProcess.Outside(onHost))
+        {
+            for (int round = -1; round < StreamRounds; round++)
+            {
+                bool isContainerFirst = round % 2 == 0;
+                double first = isContainerFirst ? container.Sweep(3) : host.Sweep(3), second = isContainerFirst ? host.Sweep(3) : container.Sweep(3);
+                if (round >= 0)
+                    ratios.Add(isContainerFirst ? first / second : second / first);
+            }
+        }
+        Console.WriteLine($"stream: in the container {Numbers.Median(ratios):P1} of outside, rounds {string.Join(" ", ratios.Select(ratio => $"{ratio:0.00}"))}");
+        foreach (VolumeInfo volume in new[] { inside, outside })
+        {
+            await _driver.UnpublishAsync(volume);
+            await _driver.DeleteAsync(volume);
+        }
+        return Numbers.Median(ratios);
+    }
+
+    private async Task<double> GrowthAsync()
+    {
+        var seconds = new List<double>();
+        for (int i = 0; i < ManyVolumes; i++)
+        {
+            seconds.Add(await Numbers.SecondsOfAsync(async () => await _driver.PublishAsync(await _driver.CreateAsync($"many{i}", 2 * MiB))));
+        }
+        double first = Numbers.Median(seconds.Take(Sample)), last = Numbers.Median(seconds.TakeLast(Sample));
+        Console.WriteLine($"xfs: the first {Sample} of {ManyVolumes} volumes took {first * 1e3:0.0} ms each, the last {last * 1e3:0.0} ms");
+        return last / first;
+    }
+
+    private static void Fill(string path, long sizeBytes)
+    {
+        byte[] block = new byte[MiB];
+        Random.Shared.NextBytes(block);
+        using var file = new FileStream(path, FileMode.CreateNew, FileAccess.Write, FileShare.None, bufferSize: 0);
+        for (long written = 0; written < sizeBytes; written += block.Length)
+            file.Write(block);
+        file.Flush(flushToDisk: true);
+    }
+
+    private static void Run(string tool, params string[] arguments)
+    {
+        using Process process = Process.Start(new ProcessStartInfo(tool, arguments) { UseShellExecute = false })!;
+        process.WaitForExit();
+        if (process.ExitCode != 0)
+            throw new InvalidOperationException($"{tool} ended with {process.ExitCode}");
+    }
+}
