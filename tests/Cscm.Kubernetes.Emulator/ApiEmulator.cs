@@ -35,6 +35,12 @@ public sealed class ApiEmulator : IAsyncDisposable
         set => _handler.BookmarkEvery = value;
     }
 
+    /// <summary>Changes per type that watches can go back to.</summary>
+    public int HistoryLimit
+    {
+        set => _handler.Store.HistoryLimit = value;
+    }
+
     /// <param name="port">Zero for any that is free.</param>
     /// <param name="certificate">Serves TLS and asks for a client certificate, which it does not check.</param>
     public static async Task<ApiEmulator> StartAsync(int port = 0, X509Certificate2? certificate = null)

@@ -10,12 +10,14 @@ internal sealed class Store
     private readonly Dictionary<string, Table> _tables = new(StringComparer.Ordinal);
     private long _version = 1000;
 
+    public int HistoryLimit { get; set; } = 10_000;
+
     public Table Register(string path, string apiVersion, string kind)
     {
         lock (_lock)
         {
             if (!_tables.TryGetValue(path, out Table? table))
-                _tables.Add(path, table = new Table(apiVersion, kind));
+                _tables.Add(path, table = new Table(apiVersion, kind) { HistoryLimit = HistoryLimit });
             return table;
         }
     }

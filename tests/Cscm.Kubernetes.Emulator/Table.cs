@@ -15,7 +15,7 @@ internal sealed class Table(string apiVersion, string kind)
 
     public string ApiVersion { get; } = apiVersion;
     public string Kind { get; } = kind;
-    public int HistoryLimit { get; set; } = 10_000;
+    public required int HistoryLimit { get; init; }
     public IReadOnlyList<Watch> Watches => _watches;
     public int Count => _items.Count;
 
