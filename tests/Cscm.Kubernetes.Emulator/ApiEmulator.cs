@@ -30,6 +30,12 @@ public sealed class ApiEmulator : IAsyncDisposable
         set => _handler.Token = value;
     }
 
+    /// <summary>Requests with this bearer token are turned away.</summary>
+    public string? RefusedToken
+    {
+        set => _handler.RefusedToken = value;
+    }
+
     public TimeSpan BookmarkEvery
     {
         set => _handler.BookmarkEvery = value;

@@ -25,6 +25,7 @@ internal sealed class Handler
     public Faults Faults { get; } = new();
     public RequestCounts Counts { get; } = new();
     public string? Token { get; set; }
+    public string? RefusedToken { get; set; }
     public string? LastClientSubject { get; private set; }
     public TimeSpan BookmarkEvery { get; set; } = TimeSpan.FromSeconds(60);
 
@@ -33,7 +34,8 @@ internal sealed class Handler
         LastClientSubject = context.Connection.ClientCertificate?.Subject ?? LastClientSubject;
         try
         {
-            if (Token is not null && context.Request.Headers.Authorization != $"Bearer {Token}")
+            string? authorization = context.Request.Headers.Authorization;
+            if ((Token is not null && authorization != $"Bearer {Token}") || (RefusedToken is not null && authorization == $"Bearer {RefusedToken}"))
                 throw new ApiException(401, "Unauthorized", "Unauthorized");
             Place place = Place.Of(context.Request.Path.Value!);
             bool isWatch = context.Request.Query["watch"] == "true";
