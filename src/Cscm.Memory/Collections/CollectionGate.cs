@@ -66,6 +66,20 @@ internal sealed unsafe class CollectionGate : ITransactionParticipant
         }
     }
 
+    /// <summary>Takes the gate for a transaction that has done nothing yet, if nobody holds it.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public bool TryEnter(TransactionContext context)
+    {
+        if (Interlocked.CompareExchange(ref _shared[LockAt], 1, 0) != 0)
+        {
+            return false;
+        }
+
+        _owner = context.Number;
+        context.Enlist(this);
+        return true;
+    }
+
     /// <summary>Takes the gate for a transaction of several operations.</summary>
     public void EnterLarger(TransactionContext context)
     {

@@ -3,63 +3,156 @@ using Cscm.Memory.Transactions;
 
 namespace Cscm.Memory.Collections;
 
-// Insertion and removal of entries. The usual case, alone in its transaction and inside one leaf, stages its words directly; everything else
-// goes through copies of the nodes, so that what follows in the transaction sees it.
+// Insertion and removal of entries. The usual case, alone in its transaction and inside one leaf, stages its words directly and can do nothing
+// that fails, so it needs no handler; everything else goes through copies of the nodes, so that what follows in the transaction sees it.
 public unsafe partial class ScmBTree<TKey, TValue, TComparer>
 {
+    // A longer one may not fit in the log's buffer as it is, and making that larger may fail.
+    private const int LongestPlainEntry = 128;
+
+    /// <summary>Whether nothing that an operation inside one leaf calls can throw: keys are words, whose order is known. A constant to the compiler.</summary>
+    private static bool IsPlain
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => (typeof(TComparer) == typeof(ScmKeyComparer<long>) || typeof(TComparer) == typeof(ScmKeyComparer<ulong>)
+            || typeof(TComparer) == typeof(ScmKeyComparer<int>) || typeof(TComparer) == typeof(ScmKeyComparer<uint>))
+            && sizeof(LeafEntry<TKey, TValue>) <= LongestPlainEntry;
+    }
+
     /// <summary>Removes a key and gives the value it had. False when it is not there.</summary>
     public bool Remove(in TKey key, out TValue value)
     {
+        ulong hash = _comparer.Hash(key);
         TransactionContext context = _core.Context;
         context.Begin();
-        bool isDone = false;
-        bool isRemoved;
-        try
+        if (IsPlain && context.Depth == 1)
         {
-            if (context.Depth == 1)
+            byte* leaf = EnterAt(context, key, hash);
+            if (leaf != null && TryRemoveInLeaf(context, leaf, key, hash, out value, out bool isRemoved))
             {
-                ulong hash = _comparer.Hash(key);
-                byte* leaf = EnterAt(context, key, hash);
-                isRemoved = RemoveAlone(context, leaf, key, hash, out value);
-            }
-            else
-            {
-                _gate.Enter(context);
-                isRemoved = RemoveThroughCopies(context, key, out value);
-            }
-
-            isDone = true;
-        }
-        finally
-        {
-            if (!isDone)
-            {
-                _gate.Abort(context);
+                context.Commit();
+                return isRemoved;
             }
         }
 
-        context.Commit();
-        return isRemoved;
+        return RemoveOtherwise(context, key, hash, out value);
     }
 
     private bool Put(in TKey key, in TValue value, bool replace)
     {
+        ulong hash = _comparer.Hash(key);
         TransactionContext context = _core.Context;
         context.Begin();
+        if (IsPlain && context.Depth == 1)
+        {
+            byte* leaf = EnterAt(context, key, hash);
+            if (leaf != null && TryPutInLeaf(context, leaf, key, value, hash, replace, out bool isAdded))
+            {
+                context.Commit();
+                return isAdded;
+            }
+        }
+
+        return PutOtherwise(context, key, value, hash, replace);
+    }
+
+    /// <summary>
+    /// Takes the gate and gives the key's leaf, or null where another writer is or was inside. The way down is gone first: taking the gate waits
+    /// for the stores of the commit before, and so these and the misses on the way overlap.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private byte* EnterAt(TransactionContext context, in TKey key, ulong hash)
+    {
+        uint structure = _gate.StructureVersion;
+        byte* leaf = FindLeaf(key, hash);
+        return _gate.TryEnter(context) && _gate.IsUnchanged(structure) ? leaf : null;
+    }
+
+    /// <summary>The whole operation, as the only one of its transaction, if it concerns no more than this leaf; else false, and nothing is done.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private bool TryPutInLeaf(TransactionContext context, byte* leaf, in TKey key, in TValue value, ulong hash, bool replace, out bool isAdded)
+    {
+        isAdded = false;
+        byte* entries = CommittedEntries(leaf);
+        if (entries == null)
+        {
+            return false;
+        }
+
+        uint bitmap = LeafLayout<TKey, TValue>.Bitmap(leaf);
+        int slot = LeafLayout<TKey, TValue>.Find(leaf, entries, bitmap, key, hash, _comparer);
+        long offset = leaf - _start;
+        if (slot >= 0)
+        {
+            if (replace)
+            {
+                TValue copy = value;
+                _gate.ChangePart(offset);
+                context.Write((byte*)&LeafLayout<TKey, TValue>.Entry(entries, slot)->Value - _start, (byte*)&copy, sizeof(TValue));
+            }
+
+            return true;
+        }
+
+        if (bitmap == LeafLayout<TKey, TValue>.Full)
+        {
+            return false;
+        }
+
+        isAdded = true;
+        _gate.ChangePart(offset);
+        LeafEdits.StageAdd(
+            context,
+            leaf,
+            offset,
+            entries - _start,
+            bitmap,
+            new LeafEntry<TKey, TValue> { Key = key, Value = value },
+            hash,
+            _header + ScmBTreeHeader.CountAt,
+            ((ScmBTreeHeader*)(_start + _header))->Count + 1);
+        return true;
+    }
+
+    /// <summary>As <see cref="TryPutInLeaf"/>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private bool TryRemoveInLeaf(TransactionContext context, byte* leaf, in TKey key, ulong hash, out TValue value, out bool isRemoved)
+    {
+        value = default;
+        isRemoved = false;
+        byte* entries = CommittedEntries(leaf);
+        if (entries == null)
+        {
+            return false;
+        }
+
+        uint bitmap = LeafLayout<TKey, TValue>.Bitmap(leaf);
+        int slot = LeafLayout<TKey, TValue>.Find(leaf, entries, bitmap, key, hash, _comparer);
+        uint rest = bitmap & ~(1u << slot);
+        if (slot < 0 || rest == 0)
+        {
+            return slot < 0;
+        }
+
+        isRemoved = true;
+        value = LeafLayout<TKey, TValue>.Entry(entries, slot)->Value;
+        long offset = leaf - _start;
+        _gate.ChangePart(offset);
+        context.StageWords(offset, rest, _header + ScmBTreeHeader.CountAt, (ulong)(((ScmBTreeHeader*)(_start + _header))->Count - 1));
+        return true;
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private bool PutOtherwise(TransactionContext context, in TKey key, in TValue value, ulong hash, bool replace)
+    {
         bool isDone = false;
         bool isAdded;
         try
         {
-            if (context.Depth == 1)
+            _gate.Enter(context);
+            if (context.Depth > 1 || !TryPutInLeaf(context, FindLeaf(key, hash), key, value, hash, replace, out isAdded))
             {
-                ulong hash = _comparer.Hash(key);
-                byte* leaf = EnterAt(context, key, hash);
-                isAdded = PutAlone(context, leaf, key, value, hash, replace);
-            }
-            else
-            {
-                _gate.Enter(context);
-                isAdded = PutThroughCopies(context, key, value, replace);
+                isAdded = PutThroughCopies(context, key, value, hash, replace);
             }
 
             isDone = true;
@@ -76,108 +169,36 @@ public unsafe partial class ScmBTree<TKey, TValue, TComparer>
         return isAdded;
     }
 
-    /// <summary>
-    /// Takes the gate and gives the key's leaf. The way down is gone first: taking the gate waits for the stores of the commit before, which
-    /// miss the caches, and so the misses of both overlap.
-    /// </summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private byte* EnterAt(TransactionContext context, in TKey key, ulong hash)
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private bool RemoveOtherwise(TransactionContext context, in TKey key, ulong hash, out TValue value)
     {
-        uint structure = _gate.StructureVersion;
-        byte* leaf = FindLeaf(key, hash);
-        _gate.Enter(context);
-        return _gate.IsUnchanged(structure) ? leaf : FindLeaf(key, hash);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private bool PutAlone(TransactionContext context, byte* leaf, in TKey key, in TValue value, ulong hash, bool replace)
-    {
-        if (leaf == null)
+        bool isDone = false;
+        bool isRemoved;
+        try
         {
-            return PutThroughCopies(context, key, value, replace);
-        }
-
-        uint bitmap = LeafLayout<TKey, TValue>.Bitmap(leaf);
-        byte* entries = CommittedEntries(leaf);
-        if (entries == null)
-        {
-            _store.ThrowDamaged(LeafLayout<TKey, TValue>.EntriesOffset(leaf));
-        }
-
-        int slot = LeafLayout<TKey, TValue>.Find(leaf, entries, bitmap, key, hash, _comparer);
-        long offset = leaf - _start;
-        if (slot >= 0)
-        {
-            if (replace)
+            _gate.Enter(context);
+            if (context.Depth > 1 || !TryRemoveInLeaf(context, FindLeaf(key, hash), key, hash, out value, out isRemoved))
             {
-                TValue copy = value;
-                _gate.ChangePart(offset);
-                context.Write((byte*)&LeafLayout<TKey, TValue>.Entry(entries, slot)->Value - _start, (byte*)&copy, sizeof(TValue));
+                isRemoved = RemoveThroughCopies(context, key, hash, out value);
             }
 
-            return false;
+            isDone = true;
         }
-
-        if (bitmap == LeafLayout<TKey, TValue>.Full)
+        finally
         {
-            return PutThroughCopies(context, key, value, replace);
+            if (!isDone)
+            {
+                _gate.Abort(context);
+            }
         }
 
-        _gate.ChangePart(offset);
-        LeafEdits.StageAdd(
-            context,
-            leaf,
-            offset,
-            entries - _start,
-            bitmap,
-            new LeafEntry<TKey, TValue> { Key = key, Value = value },
-            hash,
-            _header + ScmBTreeHeader.CountAt,
-            ((ScmBTreeHeader*)(_start + _header))->Count + 1);
-        return true;
+        context.Commit();
+        return isRemoved;
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private bool RemoveAlone(TransactionContext context, byte* leaf, in TKey key, ulong hash, out TValue value)
-    {
-        if (leaf == null)
-        {
-            return RemoveThroughCopies(context, key, out value);
-        }
-
-        uint bitmap = LeafLayout<TKey, TValue>.Bitmap(leaf);
-        byte* entries = CommittedEntries(leaf);
-        if (entries == null)
-        {
-            _store.ThrowDamaged(LeafLayout<TKey, TValue>.EntriesOffset(leaf));
-        }
-
-        int slot = LeafLayout<TKey, TValue>.Find(leaf, entries, bitmap, key, hash, _comparer);
-        if (slot < 0)
-        {
-            value = default;
-            return false;
-        }
-
-        uint rest = bitmap & ~(1u << slot);
-        if (rest == 0)
-        {
-            return RemoveThroughCopies(context, key, out value);
-        }
-
-        value = LeafLayout<TKey, TValue>.Entry(entries, slot)->Value;
-        long offset = leaf - _start;
-        _gate.ChangePart(offset);
-        context.Write(offset, rest);
-        context.Write(_header + ScmBTreeHeader.CountAt, (ulong)(((ScmBTreeHeader*)(_start + _header))->Count - 1));
-        return true;
-    }
-
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    private bool PutThroughCopies(TransactionContext context, in TKey key, in TValue value, bool replace)
+    private bool PutThroughCopies(TransactionContext context, in TKey key, in TValue value, ulong hash, bool replace)
     {
         _gate.ChangeStructure();
-        ulong hash = _comparer.Hash(key);
         var entry = new LeafEntry<TKey, TValue> { Key = key, Value = value };
         PathStep* path = stackalloc PathStep[MaxHeight];
         long offset = FindPath(key, path, out int height);
@@ -214,8 +235,7 @@ public unsafe partial class ScmBTree<TKey, TValue, TComparer>
         return true;
     }
 
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    private bool RemoveThroughCopies(TransactionContext context, in TKey key, out TValue value)
+    private bool RemoveThroughCopies(TransactionContext context, in TKey key, ulong hash, out TValue value)
     {
         _gate.ChangeStructure();
         value = default;
@@ -229,7 +249,7 @@ public unsafe partial class ScmBTree<TKey, TValue, TComparer>
         byte* leaf = _store.Read(offset, LeafLayout<TKey, TValue>.LineBytes);
         byte* entries = OwnEntries(leaf);
         uint bitmap = LeafLayout<TKey, TValue>.Bitmap(leaf);
-        int slot = LeafLayout<TKey, TValue>.Find(leaf, entries, bitmap, key, _comparer.Hash(key), _comparer);
+        int slot = LeafLayout<TKey, TValue>.Find(leaf, entries, bitmap, key, hash, _comparer);
         if (slot < 0)
         {
             return false;

@@ -11,6 +11,7 @@ namespace Cscm.Memory.Log;
 internal sealed unsafe class Checkpointer(HeapCore core) : IDisposable
 {
     private readonly Lock _gate = new();
+    private readonly LineFilter _writtenBack = new();
     private readonly AutoResetEvent _requested = new(false);
     private Thread? _thread;
     private int _isRequested;
@@ -114,6 +115,7 @@ internal sealed unsafe class Checkpointer(HeapCore core) : IDisposable
             return;
         }
 
+        _writtenBack.Clear();
         Span<long> tails = stackalloc long[log.LaneCount];
         HeapGeometry geometry = core.Geometry;
         for (int lane = 0; lane < log.LaneCount; lane++)
@@ -157,7 +159,7 @@ internal sealed unsafe class Checkpointer(HeapCore core) : IDisposable
                 for (int i = 0; i < RecordParts.Count(record); i++)
                 {
                     RecordParts.Get(core.Start, record, i, out byte* start, out byte* end);
-                    LogEntries.WriteBack(core.Medium, geometry, PersistSite.WriteBackHomes, start, end);
+                    LogEntries.WriteBack(core.Medium, geometry, PersistSite.WriteBackHomes, _writtenBack, start, end);
                     _observer?.Note(start, end);
                 }
             }

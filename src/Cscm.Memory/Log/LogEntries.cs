@@ -59,8 +59,8 @@ internal static unsafe class LogEntries
         }
     }
 
-    /// <summary>Starts the write-back of every home line the entries touch.</summary>
-    public static void WriteBack(MediumPort medium, HeapGeometry geometry, PersistSite site, byte* entry, byte* end)
+    /// <summary>Starts the write-back of every home line the entries touch, but for those that the filter knows.</summary>
+    public static void WriteBack(MediumPort medium, HeapGeometry geometry, PersistSite site, LineFilter filter, byte* entry, byte* end)
     {
         byte* heap = medium.Start;
         while (entry < end)
@@ -73,7 +73,7 @@ internal static unsafe class LogEntries
             switch (tag >> LogEntry.KindShift)
             {
                 case LogEntry.Write:
-                    medium.WriteBack(site, home, (long)argument);
+                    filter.WriteBack(medium, site, home, (long)argument);
                     entry += Padded((long)argument);
                     break;
                 case LogEntry.WriteLong:
@@ -83,12 +83,12 @@ internal static unsafe class LogEntries
                     break;
                 case LogEntry.SetBit:
                 case LogEntry.ClearBit:
-                    medium.WriteBack(site, home, ChunkHeader.BitmapAt);
-                    medium.WriteBack(site, (byte*)BitmapWord((ChunkHeader*)home, (int)argument), sizeof(ulong));
+                    filter.WriteBack(medium, site, home, ChunkHeader.BitmapAt);
+                    filter.WriteBack(medium, site, (byte*)BitmapWord((ChunkHeader*)home, (int)argument), sizeof(ulong));
                     break;
                 default:
-                    medium.WriteBack(site, home, ChunkHeader.BitmapAt);
-                    medium.WriteBack(site, heap + geometry.MirrorOffsetOf(geometry.ChunkOfHeader(offset)), MediaLayout.ChunkMirrorBytes);
+                    filter.WriteBack(medium, site, home, ChunkHeader.BitmapAt);
+                    filter.WriteBack(medium, site, heap + geometry.MirrorOffsetOf(geometry.ChunkOfHeader(offset)), MediaLayout.ChunkMirrorBytes);
                     entry += sizeof(ulong);
                     break;
             }

@@ -44,10 +44,14 @@ internal static unsafe class Recovery
 
                 LogEntries.Apply(medium, core.Geometry, core.Salt, entries, end);
                 LogEntries.NoteHeaders(entries, end, touched);
-                medium.WritesBackLinesOf(core.Geometry, entries, end);
             }
 
             last = sequence;
+        }
+
+        if (medium.WritesBackLines)
+        {
+            WriteBack(core, records);
         }
 
         foreach (long headerOffset in touched)
@@ -73,11 +77,18 @@ internal static unsafe class Recovery
         return records.Count;
     }
 
-    private static void WritesBackLinesOf(this MediumPort medium, HeapGeometry geometry, byte* entries, byte* end)
+    /// <summary>After all of them were applied, so that a line that many records change is written back once.</summary>
+    private static void WriteBack(HeapCore core, List<(ulong Sequence, nint Record)> records)
     {
-        if (medium.WritesBackLines)
+        var filter = new LineFilter();
+        foreach ((_, nint address) in records)
         {
-            LogEntries.WriteBack(medium, geometry, PersistSite.WriteBackRecoveredHomes, entries, end);
+            var record = (LogRecord*)address;
+            for (int i = 0; i < RecordParts.Count(record); i++)
+            {
+                RecordParts.Get(core.Start, record, i, out byte* entries, out byte* end);
+                LogEntries.WriteBack(core.Medium, core.Geometry, PersistSite.WriteBackRecoveredHomes, filter, entries, end);
+            }
         }
     }
 

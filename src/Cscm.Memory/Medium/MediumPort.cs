@@ -32,6 +32,8 @@ internal sealed unsafe class MediumPort
             _sync = new GroupSync(name, start, fd);
             _writesBack = false;
         }
+
+        MayFail = _syncs || recorder is not null;
     }
 
     public string Name { get; }
@@ -42,6 +44,9 @@ internal sealed unsafe class MediumPort
 
     /// <summary>Whether cached stores become durable by line write-back (and so have to be tracked by the checkpointer).</summary>
     public bool WritesBackLines => _writesBack;
+
+    /// <summary>Whether making something durable may throw: it takes a system call, or a recorder looks on.</summary>
+    public bool MayFail { get; }
 
     public bool IsRecorded => _recorder is not null;
 

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Cscm.Memory.Allocation;
 using Cscm.Memory.Log;
 using Cscm.Memory.Media;
@@ -39,40 +40,17 @@ internal sealed unsafe partial class TransactionContext
     {
         long recordBytes = _staging.Seal();
         LogArea log = _core.Log;
-        LogRecord* record = _staging.Record;
-        bool syncWholeFile = false;
-        if (recordBytes > log.MaxRecordBytes)
-        {
-            recordBytes = WriteOverflow(out record);
-            syncWholeFile = true;
-        }
-
-        int lane = log.Acquire(_ownLane);
+        int lane = _ownLane;
         ulong sequence;
-        try
+        // The usual commit: nothing on its way can fail, so it needs no handler.
+        if (lane >= 0 && !_medium.MayFail && (_new.Count == 0 || _newIsLogged) && recordBytes <= log.MaxRecordBytes && log.HasSpace(lane, recordBytes))
         {
-            // Seen under the lane's lock: a lane whose append failed is never appended to again.
-            _core.ThrowIfUnusable();
-            if (!log.HasSpace(lane, recordBytes))
-            {
-                _core.Checkpointer.MakeSpace(lane, recordBytes);
-            }
-
-            // The number first: an interlocked instruction would wait for the write-backs.
             sequence = log.TakeNumber(lane);
-            if (_new.Count != 0 && !_newIsLogged)
-            {
-                WriteBackNewBlocks(lane);
-            }
-
-            log.Append(lane, sequence, record, recordBytes, syncWholeFile);
+            log.Append(lane, sequence, _staging.Record, recordBytes, syncWholeFile: false);
         }
-        catch (Exception failure)
+        else
         {
-            // The record may or may not be durable, and its lane can take no other: nothing more is written until recovery decides.
-            _core.Fail(failure);
-            log.Release(lane);
-            throw;
+            sequence = AppendOtherwise(log, ref lane, ref recordBytes);
         }
 
         if (_participantCount != 0)
@@ -92,6 +70,47 @@ internal sealed unsafe partial class TransactionContext
         CommitCount++;
         LogLineCount += recordBytes / CacheLines.Size;
         return sequence;
+    }
+
+    /// <summary>Overflow, a full or shared lane, large new blocks, a medium that may fail.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private ulong AppendOtherwise(LogArea log, ref int lane, ref long recordBytes)
+    {
+        LogRecord* record = _staging.Record;
+        bool syncWholeFile = false;
+        if (recordBytes > log.MaxRecordBytes)
+        {
+            recordBytes = WriteOverflow(out record);
+            syncWholeFile = true;
+        }
+
+        lane = log.Acquire(lane);
+        try
+        {
+            // Seen under the lane's lock: a lane whose append failed is never appended to again.
+            _core.ThrowIfUnusable();
+            if (!log.HasSpace(lane, recordBytes))
+            {
+                _core.Checkpointer.MakeSpace(lane, recordBytes);
+            }
+
+            // The number first: an interlocked instruction would wait for the write-backs.
+            ulong sequence = log.TakeNumber(lane);
+            if (_new.Count != 0 && !_newIsLogged)
+            {
+                WriteBackNewBlocks(lane);
+            }
+
+            log.Append(lane, sequence, record, recordBytes, syncWholeFile);
+            return sequence;
+        }
+        catch (Exception failure)
+        {
+            // The record may or may not be durable, and its lane can take no other: nothing more is written until recovery decides.
+            _core.Fail(failure);
+            log.Release(lane);
+            throw;
+        }
     }
 
     /// <summary>Adds the bits and descriptors to the record.</summary>

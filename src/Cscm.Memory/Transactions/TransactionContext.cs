@@ -166,6 +166,17 @@ internal sealed unsafe partial class TransactionContext : IDisposable
         return _staging.Entry(bytes);
     }
 
+    /// <summary>Stages two words, as <see cref="StageEntries"/> does.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void StageWords(long firstOffset, ulong first, long secondOffset, ulong second)
+    {
+        ulong* words = StageEntries(4 * sizeof(ulong));
+        words[0] = LogEntry.Tag(LogEntry.Write, firstOffset, sizeof(ulong));
+        words[1] = first;
+        words[2] = LogEntry.Tag(LogEntry.Write, secondOffset, sizeof(ulong));
+        words[3] = second;
+    }
+
     public void Write(long offset, byte* content, long lengthBytes)
     {
         if (lengthBytes == 0)
