@@ -14,7 +14,7 @@ internal sealed unsafe class HashShard<TKey, TValue, TComparer>
     where TValue : unmanaged
     where TComparer : struct, IScmKeyComparer<TKey>
 {
-    private const int DepthAt = LeafLayout<TKey, TValue>.NextAt;
+    private const int DepthAt = BucketLayout<TKey, TValue>.DepthAt;
     private const int MaxDepth = 32;
     private const int CopiedWords = 64;
     private readonly HeapCore _core;
@@ -82,7 +82,7 @@ internal sealed unsafe class HashShard<TKey, TValue, TComparer>
             return PutThroughCopies(context, key, value, hash, replace);
         }
 
-        uint bitmap = LeafLayout<TKey, TValue>.Bitmap(bucket);
+        ulong bitmap = BucketLayout<TKey, TValue>.Bitmap(bucket);
         int slot = Find(bucket, key, hash);
         long offset = bucket - _start;
         if (slot >= 0)
@@ -97,7 +97,7 @@ internal sealed unsafe class HashShard<TKey, TValue, TComparer>
             return false;
         }
 
-        if (bitmap == LeafLayout<TKey, TValue>.Full)
+        if (bitmap == BucketLayout<TKey, TValue>.Full)
         {
             return PutThroughCopies(context, key, value, hash, replace);
         }
@@ -109,6 +109,7 @@ internal sealed unsafe class HashShard<TKey, TValue, TComparer>
             offset,
             offset + BucketLayout<TKey, TValue>.EntriesAt,
             bitmap,
+            BucketLayout<TKey, TValue>.FreeSlot(bitmap, BucketHash(hash)),
             new LeafEntry<TKey, TValue> { Key = key, Value = value },
             BucketHash(hash),
             _header + ShardHeader.CountAt,
@@ -124,7 +125,7 @@ internal sealed unsafe class HashShard<TKey, TValue, TComparer>
             return RemoveThroughCopies(context, key, hash, out value);
         }
 
-        uint bitmap = LeafLayout<TKey, TValue>.Bitmap(bucket);
+        ulong bitmap = BucketLayout<TKey, TValue>.Bitmap(bucket);
         int slot = Find(bucket, key, hash);
         if (slot < 0)
         {
@@ -132,7 +133,7 @@ internal sealed unsafe class HashShard<TKey, TValue, TComparer>
             return false;
         }
 
-        uint rest = bitmap & ~(1u << slot);
+        ulong rest = bitmap & ~(1UL << slot);
         if (rest == 0)
         {
             return RemoveThroughCopies(context, key, hash, out value);
@@ -174,7 +175,7 @@ internal sealed unsafe class HashShard<TKey, TValue, TComparer>
             ulong next = 0;
             if (bucket != null)
             {
-                for (uint bits = LeafLayout<TKey, TValue>.Bitmap(bucket); bits != 0; bits &= bits - 1)
+                for (ulong bits = BucketLayout<TKey, TValue>.Bitmap(bucket); bits != 0; bits &= bits - 1)
                 {
                     LeafEntry<TKey, TValue> entry = *LeafLayout<TKey, TValue>.Entry(Entries(bucket), BitOperations.TrailingZeroCount(bits));
                     if (_comparer.Hash(entry.Key) << ScmHashMapHeader.ShardBits >= place)
@@ -215,7 +216,8 @@ internal sealed unsafe class HashShard<TKey, TValue, TComparer>
     private static byte* Entries(byte* bucket) => bucket + BucketLayout<TKey, TValue>.EntriesAt;
 
     private static void AddInPlace(byte* bucket, in LeafEntry<TKey, TValue> entry, ulong bucketHash) =>
-        LeafLayout<TKey, TValue>.AddInPlace(bucket, Entries(bucket), entry, bucketHash);
+        LeafLayout<TKey, TValue>.AddInPlace(
+            bucket, Entries(bucket), BucketLayout<TKey, TValue>.FreeSlot(BucketLayout<TKey, TValue>.Bitmap(bucket), bucketHash), entry, bucketHash);
 
     private static long LocalDepth(byte* bucket) => *(long*)(bucket + DepthAt);
 
@@ -224,7 +226,7 @@ internal sealed unsafe class HashShard<TKey, TValue, TComparer>
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private int Find(byte* bucket, in TKey key, ulong hash) =>
-        LeafLayout<TKey, TValue>.Find(bucket, Entries(bucket), LeafLayout<TKey, TValue>.Bitmap(bucket), key, BucketHash(hash), _comparer);
+        LeafLayout<TKey, TValue>.Find(bucket, Entries(bucket), BucketLayout<TKey, TValue>.Bitmap(bucket), key, BucketHash(hash), _comparer);
 
     /// <summary>The bucket in home memory; null when the shard is empty or a pointer leads out of the heap.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -252,7 +254,7 @@ internal sealed unsafe class HashShard<TKey, TValue, TComparer>
         byte* bucket = _start + offset;
         if (Sse.IsSupported)
         {
-            Sse.Prefetch0(Entries(bucket) + LeafLayout<TKey, TValue>.EntryAt(LeafLayout<TKey, TValue>.PreferredSlot(BucketHash(hash))));
+            Sse.Prefetch0(Entries(bucket) + LeafLayout<TKey, TValue>.EntryAt(BucketLayout<TKey, TValue>.PreferredSlot(BucketHash(hash))));
         }
 
         return bucket;
@@ -310,10 +312,11 @@ internal sealed unsafe class HashShard<TKey, TValue, TComparer>
                 return false;
             }
 
-            if (LeafLayout<TKey, TValue>.Bitmap(bucket) != LeafLayout<TKey, TValue>.Full)
+            if (BucketLayout<TKey, TValue>.Bitmap(bucket) != BucketLayout<TKey, TValue>.Full)
             {
                 bucket = Edit(offset);
-                LeafEdits.Add(_store, context, offset, bucket, offset + BucketLayout<TKey, TValue>.EntriesAt, Entries(bucket), entry, BucketHash(hash));
+                int free = BucketLayout<TKey, TValue>.FreeSlot(BucketLayout<TKey, TValue>.Bitmap(bucket), BucketHash(hash));
+                LeafEdits.Add(_store, context, offset, bucket, offset + BucketLayout<TKey, TValue>.EntriesAt, Entries(bucket), free, entry, BucketHash(hash));
                 break;
             }
 
@@ -344,7 +347,7 @@ internal sealed unsafe class HashShard<TKey, TValue, TComparer>
         }
 
         value = LeafLayout<TKey, TValue>.Entry(Entries(bucket), slot)->Value;
-        uint rest = LeafLayout<TKey, TValue>.Bitmap(bucket) & ~(1u << slot);
+        ulong rest = BucketLayout<TKey, TValue>.Bitmap(bucket) & ~(1UL << slot);
         if (rest != 0 || !TryMerge(context, offset, directory, depth, index))
         {
             _store.StageWord(context, offset, Edit(offset), LeafLayout<TKey, TValue>.BitmapAt, rest);
@@ -370,8 +373,8 @@ internal sealed unsafe class HashShard<TKey, TValue, TComparer>
         long upperOffset = _store.Allocate(context, BucketLayout<TKey, TValue>.Bytes, out byte* upper);
         byte* lower = Edit(offset);
         int local = (int)LocalDepth(lower);
-        uint bitmap = LeafLayout<TKey, TValue>.Bitmap(lower);
-        for (uint bits = bitmap; bits != 0; bits &= bits - 1)
+        ulong bitmap = BucketLayout<TKey, TValue>.Bitmap(lower);
+        for (ulong bits = bitmap; bits != 0; bits &= bits - 1)
         {
             int slot = BitOperations.TrailingZeroCount(bits);
             LeafEntry<TKey, TValue>* entry = LeafLayout<TKey, TValue>.Entry(Entries(lower), slot);
@@ -379,7 +382,7 @@ internal sealed unsafe class HashShard<TKey, TValue, TComparer>
             if (((hash << ScmHashMapHeader.ShardBits) & (1UL << (63 - local))) != 0)
             {
                 AddInPlace(upper, *entry, BucketHash(hash));
-                bitmap &= ~(1u << slot);
+                bitmap &= ~(1UL << slot);
             }
         }
 

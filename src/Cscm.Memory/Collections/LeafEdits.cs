@@ -10,11 +10,10 @@ internal static unsafe class LeafEdits
     /// <summary>Stages the addition to a leaf with room, and the new count, as the only operation of its transaction.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void StageAdd<TKey, TValue>(
-        TransactionContext context, byte* leaf, long offset, long entriesOffset, uint bitmap, LeafEntry<TKey, TValue> entry, ulong hash, long countOffset, long count)
+        TransactionContext context, byte* leaf, long offset, long entriesOffset, ulong bitmap, int slot, LeafEntry<TKey, TValue> entry, ulong hash, long countOffset, long count)
         where TKey : unmanaged
         where TValue : unmanaged
     {
-        int slot = LeafLayout<TKey, TValue>.FreeSlot(bitmap, hash);
         long entryOffset = entriesOffset + LeafLayout<TKey, TValue>.EntryAt(slot);
         long word = LeafLayout<TKey, TValue>.FingerprintsAt + (slot & ~7);
         int shift = (slot & 7) * 8;
@@ -39,19 +38,18 @@ internal static unsafe class LeafEdits
         words[0] = LogEntry.Tag(LogEntry.Write, offset + word, sizeof(ulong));
         words[1] = prints;
         words[2] = LogEntry.Tag(LogEntry.Write, offset, sizeof(ulong));
-        words[3] = bitmap | (1u << slot);
+        words[3] = bitmap | (1UL << slot);
         words[4] = LogEntry.Tag(LogEntry.Write, countOffset, sizeof(ulong));
         words[5] = (ulong)count;
     }
 
     /// <summary>Adds to a leaf with room through copies of its line and of its entries.</summary>
     public static void Add<TKey, TValue>(
-        NodeStore store, TransactionContext context, long offset, byte* leaf, long entriesOffset, byte* entries, in LeafEntry<TKey, TValue> entry, ulong hash)
+        NodeStore store, TransactionContext context, long offset, byte* leaf, long entriesOffset, byte* entries, int slot, in LeafEntry<TKey, TValue> entry, ulong hash)
         where TKey : unmanaged
         where TValue : unmanaged
     {
-        int slot = LeafLayout<TKey, TValue>.FreeSlot(LeafLayout<TKey, TValue>.Bitmap(leaf), hash);
-        LeafLayout<TKey, TValue>.AddInPlace(leaf, entries, entry, hash);
+        LeafLayout<TKey, TValue>.AddInPlace(leaf, entries, slot, entry, hash);
         store.Stage(context, entriesOffset, entries, LeafLayout<TKey, TValue>.EntryAt(slot), sizeof(LeafEntry<TKey, TValue>));
         store.Stage(context, offset, leaf, LeafLayout<TKey, TValue>.FingerprintsAt + (slot & ~7), sizeof(ulong));
         store.Stage(context, offset, leaf, LeafLayout<TKey, TValue>.BitmapAt, sizeof(ulong));

@@ -6,22 +6,25 @@ using System.Runtime.Intrinsics;
 namespace Cscm.Memory.Collections;
 
 /// <summary>
-/// A leaf on the medium, as in FPTree (Oukid et al., SIGMOD 2016): one line with the bitmap of entries in use, both neighbours and a
-/// byte of each key's hash; and the entries, in no order. An insertion so changes one entry and two words of the line.
-/// The entries follow the line (buckets of hash maps), or are a block of their own that the line points to (leaves of trees, see docs/decisions/0021).
+/// A leaf on the medium, after FPTree (Oukid et al., SIGMOD 2016): one line with the bitmap of entries in use and a byte of each key's hash;
+/// and in a block of its own, that the line points to, both neighbours and the entries, in no order. An insertion so reads one line, and
+/// changes one entry and two words of the line; the lines of all leaves lie close together, and stay in the caches (docs/decisions/0021).
 /// </summary>
 internal static unsafe class LeafLayout<TKey, TValue>
     where TKey : unmanaged
     where TValue : unmanaged
 {
     public const int BitmapAt = 0;
-    public const int NextAt = 8;
-    public const int PreviousAt = 16;
-    public const int EntriesOffsetAt = 24;
-    public const int FingerprintsAt = 32;
+    public const int EntriesOffsetAt = 8;
+    public const int FingerprintsAt = 16;
     public const int LineBytes = 64;
 
-    public const int ManyEntries = 28;
+    // In the block of the entries. They take twelve lines with entries of 16 bytes.
+    public const int NextAt = 0;
+    public const int PreviousAt = 8;
+    public const int FirstEntryAt = 16;
+
+    public const int ManyEntries = 47;
     private const int FewEntries = 8;
     private const int LargeEntryBytes = 256;
 
@@ -31,34 +34,34 @@ internal static unsafe class LeafLayout<TKey, TValue>
         get => sizeof(LeafEntry<TKey, TValue>) <= LargeEntryBytes ? ManyEntries : FewEntries;
     }
 
-    /// <summary>Of the entries alone.</summary>
+    /// <summary>Of the block with the entries.</summary>
     public static int EntriesBytes
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        get => ((Capacity * sizeof(LeafEntry<TKey, TValue>)) + 63) & ~63;
+        get => (FirstEntryAt + (Capacity * sizeof(LeafEntry<TKey, TValue>)) + 63) & ~63;
     }
 
-    public static uint Full
+    public static ulong Full
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        get => (1u << Capacity) - 1;
+        get => (1UL << Capacity) - 1;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static uint Bitmap(byte* leaf) => Volatile.Read(ref *(uint*)leaf) & Full;
+    public static ulong Bitmap(byte* leaf) => Volatile.Read(ref *(ulong*)leaf) & Full;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static LeafEntry<TKey, TValue>* Entry(byte* entries, int slot) => (LeafEntry<TKey, TValue>*)entries + slot;
+    public static LeafEntry<TKey, TValue>* Entry(byte* entries, int slot) => (LeafEntry<TKey, TValue>*)(entries + FirstEntryAt) + slot;
 
-    /// <summary>Where an entry is, from the start of the entries.</summary>
+    /// <summary>Where an entry is, from the start of its block.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static long EntryAt(int slot) => (long)slot * sizeof(LeafEntry<TKey, TValue>);
+    public static long EntryAt(int slot) => FirstEntryAt + ((long)slot * sizeof(LeafEntry<TKey, TValue>));
 
-    public static long Next(byte* leaf) => *(long*)(leaf + NextAt);
+    public static long Next(byte* entries) => *(long*)(entries + NextAt);
 
-    public static long Previous(byte* leaf) => *(long*)(leaf + PreviousAt);
+    public static long Previous(byte* entries) => *(long*)(entries + PreviousAt);
 
-    /// <summary>The block of a tree's leaf that holds its entries; it stays the same as long as the leaf lives.</summary>
+    /// <summary>The block that holds the entries; it stays the same as long as the leaf lives.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static long EntriesOffset(byte* leaf) => Volatile.Read(ref *(long*)(leaf + EntriesOffsetAt));
 
@@ -67,10 +70,11 @@ internal static unsafe class LeafLayout<TKey, TValue>
 
     /// <summary>The entry of the key, or -1.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static int Find<TComparer>(byte* leaf, byte* entries, uint bitmap, in TKey key, ulong hash, TComparer comparer)
+    public static int Find<TComparer>(byte* leaf, byte* entries, ulong bitmap, in TKey key, ulong hash, TComparer comparer)
         where TComparer : struct, IScmKeyComparer<TKey>
     {
-        uint candidates = Vector256.Equals(Vector256.Load(leaf + FingerprintsAt), Vector256.Create(Fingerprint(hash))).ExtractMostSignificantBits() & bitmap;
+        // The whole line at once: what stands before the fingerprints drops out.
+        ulong candidates = (Vector512.Equals(Vector512.Load(leaf), Vector512.Create(Fingerprint(hash))).ExtractMostSignificantBits() >> FingerprintsAt) & bitmap;
         for (; candidates != 0; candidates &= candidates - 1)
         {
             int slot = BitOperations.TrailingZeroCount(candidates);
@@ -88,25 +92,18 @@ internal static unsafe class LeafLayout<TKey, TValue>
     /// together with the leaf's.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static int PreferredSlot(ulong hash) => (int)(((hash & 0xffff) * (ulong)Capacity) >> 16);
+    public static int PreferredSlot(ulong hash) => LeafSlots.Preferred(hash, Capacity);
 
     /// <summary>A free slot; the bitmap is not full.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static int FreeSlot(uint bitmap, ulong hash)
-    {
-        uint free = ~bitmap & Full;
-        uint after = free & (uint.MaxValue << PreferredSlot(hash));
-        return BitOperations.TrailingZeroCount(after != 0 ? after : free);
-    }
+    public static int FreeSlot(ulong bitmap, ulong hash) => LeafSlots.Free(bitmap, Full, PreferredSlot(hash));
 
     /// <summary>Adds an entry to a leaf that nobody else sees.</summary>
-    public static void AddInPlace(byte* leaf, byte* entries, in LeafEntry<TKey, TValue> entry, ulong hash)
+    public static void AddInPlace(byte* leaf, byte* entries, int slot, in LeafEntry<TKey, TValue> entry, ulong hash)
     {
-        uint bitmap = Bitmap(leaf);
-        int slot = FreeSlot(bitmap, hash);
         *Entry(entries, slot) = entry;
         leaf[FingerprintsAt + slot] = Fingerprint(hash);
-        *(ulong*)leaf = bitmap | (1u << slot);
+        *(ulong*)leaf |= 1UL << slot;
     }
 }
 
@@ -120,16 +117,59 @@ internal struct LeafEntry<TKey, TValue>
     public TValue Value;
 }
 
-/// <summary>A bucket of a hash map: a leaf whose entries follow its line.</summary>
+/// <summary>The choice of slots.</summary>
+internal static class LeafSlots
+{
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static int Preferred(ulong hash, int capacity) => (int)(((hash & 0xffff) * (ulong)capacity) >> 16);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static int Free(ulong bitmap, ulong full, int preferred)
+    {
+        ulong free = ~bitmap & full;
+        ulong after = free & (ulong.MaxValue << preferred);
+        return BitOperations.TrailingZeroCount(after != 0 ? after : free);
+    }
+}
+
+/// <summary>
+/// A bucket of a hash map: a leaf with fewer entries, which follow its line, so that it has no pointer to them, but its depth.
+/// </summary>
 internal static unsafe class BucketLayout<TKey, TValue>
     where TKey : unmanaged
     where TValue : unmanaged
 {
-    public const int EntriesAt = LeafLayout<TKey, TValue>.LineBytes;
+    public const int DepthAt = LeafLayout<TKey, TValue>.EntriesOffsetAt;
+
+    /// <summary>As if there were links before the entries.</summary>
+    public const int EntriesAt = LeafLayout<TKey, TValue>.LineBytes - LeafLayout<TKey, TValue>.FirstEntryAt;
+
+    private const int MostEntries = 28;
+
+    public static int Capacity
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => Math.Min(MostEntries, LeafLayout<TKey, TValue>.Capacity);
+    }
 
     public static int Bytes
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        get => EntriesAt + LeafLayout<TKey, TValue>.EntriesBytes;
+        get => (LeafLayout<TKey, TValue>.LineBytes + (Capacity * sizeof(LeafEntry<TKey, TValue>)) + 63) & ~63;
     }
+
+    public static ulong Full
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => (1UL << Capacity) - 1;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static ulong Bitmap(byte* bucket) => Volatile.Read(ref *(ulong*)bucket) & Full;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static int PreferredSlot(ulong hash) => LeafSlots.Preferred(hash, Capacity);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static int FreeSlot(ulong bitmap, ulong hash) => LeafSlots.Free(bitmap, Full, PreferredSlot(hash));
 }

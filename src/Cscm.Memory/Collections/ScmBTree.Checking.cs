@@ -35,7 +35,7 @@ public unsafe partial class ScmBTree<TKey, TValue, TComparer>
             problems.Add($"the root at 0x{header->Root:x} has a single child");
         }
 
-        if (previous != header->LastLeaf || (previous != 0 && LeafLayout<TKey, TValue>.Next(_start + previous) != 0))
+        if (previous != header->LastLeaf || (previous != 0 && LeafLayout<TKey, TValue>.Next(OwnEntries(_start + previous)) != 0))
         {
             problems.Add($"the last leaf is at 0x{previous:x}, the header says 0x{header->LastLeaf:x}");
         }
@@ -92,8 +92,8 @@ public unsafe partial class ScmBTree<TKey, TValue, TComparer>
 
     private void VerifyLeaf(long offset, byte* leaf, TKey* lower, TKey* upper, ref long previous, ref long count, List<string> problems)
     {
-        long linkedFrom = previous == 0 ? ((ScmBTreeHeader*)(_start + _header))->FirstLeaf : LeafLayout<TKey, TValue>.Next(_start + previous);
-        if (linkedFrom != offset || LeafLayout<TKey, TValue>.Previous(leaf) != previous)
+        long linkedFrom = previous == 0 ? ((ScmBTreeHeader*)(_start + _header))->FirstLeaf : LeafLayout<TKey, TValue>.Next(OwnEntries(_start + previous));
+        if (linkedFrom != offset || LeafLayout<TKey, TValue>.Previous(OwnEntries(leaf)) != previous)
         {
             problems.Add($"the leaf at 0x{offset:x} is not linked with the one before it, 0x{previous:x}");
         }
@@ -104,7 +104,7 @@ public unsafe partial class ScmBTree<TKey, TValue, TComparer>
         }
 
         byte* entries = OwnEntries(leaf);
-        for (uint bits = LeafLayout<TKey, TValue>.Bitmap(leaf); bits != 0; bits &= bits - 1)
+        for (ulong bits = LeafLayout<TKey, TValue>.Bitmap(leaf); bits != 0; bits &= bits - 1)
         {
             int slot = System.Numerics.BitOperations.TrailingZeroCount(bits);
             TKey key = LeafLayout<TKey, TValue>.Entry(entries, slot)->Key;

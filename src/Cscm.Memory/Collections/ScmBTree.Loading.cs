@@ -83,7 +83,7 @@ public unsafe partial class ScmBTree<TKey, TValue, TComparer>
         long offset = AllocateLeaf(context, out byte* leaf, out byte* home);
         foreach (ref readonly LeafEntry<TKey, TValue> entry in entries)
         {
-            LeafLayout<TKey, TValue>.AddInPlace(leaf, home, entry, _comparer.Hash(entry.Key));
+            AddInPlace(leaf, home, entry, _comparer.Hash(entry.Key));
         }
 
         long last = _store.Header(ScmBTreeHeader.LastLeafAt);
@@ -95,8 +95,7 @@ public unsafe partial class ScmBTree<TKey, TValue, TComparer>
         {
             PathStep* path = stackalloc PathStep[MaxHeight];
             FindPath(entries[0].Key, path, out int height);
-            byte* left = EditLeaf(last);
-            LinkBehind(context, last, left, offset, leaf, 0, LeafLayout<TKey, TValue>.Bitmap(left));
+            LinkBehind(context, last, offset, home, 0);
             AddChild(context, path, height - 1, Keep(context, entries[0].Key), LeafPointer.Pack(offset, LeafLayout<TKey, TValue>.EntriesOffset(leaf)));
         }
 

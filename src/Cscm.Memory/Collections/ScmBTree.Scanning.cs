@@ -70,12 +70,13 @@ public unsafe partial class ScmBTree<TKey, TValue, TComparer>
             while (offset != 0 && Count == 0)
             {
                 byte* leaf = tree._store.Read(offset, LeafLayout<TKey, TValue>.LineBytes);
-                if (Select(Copy(leaf, tree.OwnEntries(leaf))))
+                byte* entries = tree.OwnEntries(leaf);
+                if (Select(Copy(leaf, entries)))
                 {
                     return;
                 }
 
-                offset = Following(leaf);
+                offset = Following(entries);
             }
         }
 
@@ -113,7 +114,7 @@ public unsafe partial class ScmBTree<TKey, TValue, TComparer>
                 }
 
                 int copied = Copy(leaf, entries);
-                long following = Following(leaf);
+                long following = Following(entries);
                 // Before, the entries may be torn; after, what their keys point to may be gone.
                 bool isSound = gate.IsUnchanged(structure, stripe, part);
                 bool isPastEnd = isSound && Select(copied);
@@ -137,7 +138,7 @@ public unsafe partial class ScmBTree<TKey, TValue, TComparer>
             return gate.IsUnchanged(structure);
         }
 
-        private long Following(byte* leaf) => isDescending ? LeafLayout<TKey, TValue>.Previous(leaf) : LeafLayout<TKey, TValue>.Next(leaf);
+        private long Following(byte* entries) => isDescending ? LeafLayout<TKey, TValue>.Previous(entries) : LeafLayout<TKey, TValue>.Next(entries);
 
         private long FindStart(bool own)
         {
@@ -167,7 +168,7 @@ public unsafe partial class ScmBTree<TKey, TValue, TComparer>
         private int Copy(byte* leaf, byte* entries)
         {
             int count = 0;
-            for (uint bits = LeafLayout<TKey, TValue>.Bitmap(leaf); bits != 0; bits &= bits - 1)
+            for (ulong bits = LeafLayout<TKey, TValue>.Bitmap(leaf); bits != 0; bits &= bits - 1)
             {
                 _entries[count++] = *LeafLayout<TKey, TValue>.Entry(entries, System.Numerics.BitOperations.TrailingZeroCount(bits));
             }

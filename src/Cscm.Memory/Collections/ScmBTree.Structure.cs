@@ -11,7 +11,7 @@ public unsafe partial class ScmBTree<TKey, TValue, TComparer>
     private void AddFirstLeaf(TransactionContext context, in LeafEntry<TKey, TValue> entry, ulong hash)
     {
         long offset = AllocateLeaf(context, out byte* leaf, out byte* entries);
-        LeafLayout<TKey, TValue>.AddInPlace(leaf, entries, entry, hash);
+        AddInPlace(leaf, entries, entry, hash);
         SetOnlyLeaf(context, offset);
     }
 
@@ -24,6 +24,9 @@ public unsafe partial class ScmBTree<TKey, TValue, TComparer>
         return offset;
     }
 
+    private static void AddInPlace(byte* leaf, byte* entries, in LeafEntry<TKey, TValue> entry, ulong hash) =>
+        LeafLayout<TKey, TValue>.AddInPlace(leaf, entries, LeafLayout<TKey, TValue>.FreeSlot(LeafLayout<TKey, TValue>.Bitmap(leaf), hash), entry, hash);
+
     private byte* EditLeaf(long offset) => _store.Edit(offset, LeafLayout<TKey, TValue>.LineBytes);
 
     private byte* EditEntries(byte* leaf) => _store.Edit(LeafLayout<TKey, TValue>.EntriesOffset(leaf), LeafLayout<TKey, TValue>.EntriesBytes);
@@ -32,7 +35,8 @@ public unsafe partial class ScmBTree<TKey, TValue, TComparer>
     private void AddToLeaf(TransactionContext context, long offset, in LeafEntry<TKey, TValue> entry, ulong hash)
     {
         byte* leaf = EditLeaf(offset);
-        LeafEdits.Add(_store, context, offset, leaf, LeafLayout<TKey, TValue>.EntriesOffset(leaf), EditEntries(leaf), entry, hash);
+        int slot = LeafLayout<TKey, TValue>.FreeSlot(LeafLayout<TKey, TValue>.Bitmap(leaf), hash);
+        LeafEdits.Add(_store, context, offset, leaf, LeafLayout<TKey, TValue>.EntriesOffset(leaf), EditEntries(leaf), slot, entry, hash);
     }
 
     private void SetOnlyLeaf(TransactionContext context, long offset)
@@ -51,8 +55,8 @@ public unsafe partial class ScmBTree<TKey, TValue, TComparer>
         byte* left = EditLeaf(offset);
         byte* leftEntries = OwnEntries(left);
         int count = SortSlots(left, leftEntries, order);
-        long next = LeafLayout<TKey, TValue>.Next(left);
-        uint bitmap = LeafLayout<TKey, TValue>.Bitmap(left);
+        long next = LeafLayout<TKey, TValue>.Next(leftEntries);
+        ulong bitmap = LeafLayout<TKey, TValue>.Bitmap(left);
         TKey separator = entry.Key;
         // Ascending keys: the last leaf stays full and the new one starts with the new key.
         if (next != 0 || _comparer.Compare(entry.Key, LeafLayout<TKey, TValue>.Entry(leftEntries, order[count - 1])->Key) < 0)
@@ -62,19 +66,20 @@ public unsafe partial class ScmBTree<TKey, TValue, TComparer>
             for (int i = middle; i < count; i++)
             {
                 LeafEntry<TKey, TValue>* moved = LeafLayout<TKey, TValue>.Entry(leftEntries, order[i]);
-                LeafLayout<TKey, TValue>.AddInPlace(right, rightEntries, *moved, _comparer.Hash(moved->Key));
-                bitmap &= ~(1u << order[i]);
+                AddInPlace(right, rightEntries, *moved, _comparer.Hash(moved->Key));
+                bitmap &= ~(1UL << order[i]);
             }
         }
 
-        LinkBehind(context, offset, left, rightOffset, right, next, bitmap);
+        _store.StageWord(context, offset, left, LeafLayout<TKey, TValue>.BitmapAt, bitmap);
+        LinkBehind(context, offset, rightOffset, rightEntries, next);
         if (_comparer.Compare(entry.Key, separator) < 0)
         {
             AddToLeaf(context, offset, entry, hash);
         }
         else
         {
-            LeafLayout<TKey, TValue>.AddInPlace(right, rightEntries, entry, hash);
+            AddInPlace(right, rightEntries, entry, hash);
         }
 
         AddChild(context, path, height - 1, Keep(context, separator), LeafPointer.Pack(rightOffset, LeafLayout<TKey, TValue>.EntriesOffset(right)));
@@ -84,14 +89,12 @@ public unsafe partial class ScmBTree<TKey, TValue, TComparer>
     private TKey Keep(TransactionContext context, in TKey key) =>
         _comparer is IKeyOwner<TKey> owner ? owner.Copy(context, key) : key;
 
-    /// <summary>Puts a new leaf behind another, whose bitmap is set in the same entry of the log.</summary>
-    private void LinkBehind(TransactionContext context, long offset, byte* left, long rightOffset, byte* right, long next, uint bitmap)
+    /// <summary>Puts a new leaf behind another.</summary>
+    private void LinkBehind(TransactionContext context, long offset, long rightOffset, byte* rightEntries, long next)
     {
-        *(long*)(right + LeafLayout<TKey, TValue>.NextAt) = next;
-        *(long*)(right + LeafLayout<TKey, TValue>.PreviousAt) = offset;
-        *(ulong*)(left + LeafLayout<TKey, TValue>.BitmapAt) = bitmap;
-        *(long*)(left + LeafLayout<TKey, TValue>.NextAt) = rightOffset;
-        _store.Stage(context, offset, left, LeafLayout<TKey, TValue>.BitmapAt, 2 * sizeof(ulong));
+        *(long*)(rightEntries + LeafLayout<TKey, TValue>.NextAt) = next;
+        *(long*)(rightEntries + LeafLayout<TKey, TValue>.PreviousAt) = offset;
+        SetNext(context, offset, rightOffset);
         SetPrevious(context, next, rightOffset);
     }
 
@@ -104,7 +107,7 @@ public unsafe partial class ScmBTree<TKey, TValue, TComparer>
         }
         else
         {
-            _store.SetWord(context, leaf, LeafLayout<TKey, TValue>.LineBytes, LeafLayout<TKey, TValue>.PreviousAt, (ulong)previous);
+            SetLink(context, leaf, LeafLayout<TKey, TValue>.PreviousAt, previous);
         }
     }
 
@@ -116,8 +119,14 @@ public unsafe partial class ScmBTree<TKey, TValue, TComparer>
         }
         else
         {
-            _store.SetWord(context, leaf, LeafLayout<TKey, TValue>.LineBytes, LeafLayout<TKey, TValue>.NextAt, (ulong)next);
+            SetLink(context, leaf, LeafLayout<TKey, TValue>.NextAt, next);
         }
+    }
+
+    private void SetLink(TransactionContext context, long leaf, int at, long value)
+    {
+        long entries = LeafLayout<TKey, TValue>.EntriesOffset(_store.Read(leaf, LeafLayout<TKey, TValue>.LineBytes));
+        _store.SetWord(context, entries, LeafLayout<TKey, TValue>.EntriesBytes, at, (ulong)value);
     }
 
     /// <summary>Adds a child, and the key it begins with, behind the one that the path takes at this level and above as far as nodes are full.</summary>
@@ -197,8 +206,9 @@ public unsafe partial class ScmBTree<TKey, TValue, TComparer>
     private void FreeLeaf(TransactionContext context, PathStep* path, int height, long offset)
     {
         byte* leaf = _store.Read(offset, LeafLayout<TKey, TValue>.LineBytes);
-        long next = LeafLayout<TKey, TValue>.Next(leaf);
-        long previous = LeafLayout<TKey, TValue>.Previous(leaf);
+        byte* entries = OwnEntries(leaf);
+        long next = LeafLayout<TKey, TValue>.Next(entries);
+        long previous = LeafLayout<TKey, TValue>.Previous(entries);
         SetNext(context, previous, next);
         SetPrevious(context, next, previous);
         _store.Free(context, LeafLayout<TKey, TValue>.EntriesOffset(leaf));
@@ -284,7 +294,7 @@ public unsafe partial class ScmBTree<TKey, TValue, TComparer>
         }
 
         int count = 0;
-        for (uint bits = LeafLayout<TKey, TValue>.Bitmap(leaf); bits != 0; bits &= bits - 1)
+        for (ulong bits = LeafLayout<TKey, TValue>.Bitmap(leaf); bits != 0; bits &= bits - 1)
         {
             int slot = BitOperations.TrailingZeroCount(bits);
             int at = count++;
@@ -305,7 +315,7 @@ public unsafe partial class ScmBTree<TKey, TValue, TComparer>
         TWord* words = stackalloc TWord[WordRanks.MaxWords];
         int* slots = stackalloc int[WordRanks.MaxWords];
         int count = 0;
-        for (uint bits = LeafLayout<TKey, TValue>.Bitmap(leaf); bits != 0; bits &= bits - 1)
+        for (ulong bits = LeafLayout<TKey, TValue>.Bitmap(leaf); bits != 0; bits &= bits - 1)
         {
             int slot = BitOperations.TrailingZeroCount(bits);
             words[count] = *(TWord*)&LeafLayout<TKey, TValue>.Entry(entries, slot)->Key;

@@ -79,7 +79,7 @@ public unsafe partial class ScmBTree<TKey, TValue, TComparer>
             return false;
         }
 
-        uint bitmap = LeafLayout<TKey, TValue>.Bitmap(leaf);
+        ulong bitmap = LeafLayout<TKey, TValue>.Bitmap(leaf);
         int slot = LeafLayout<TKey, TValue>.Find(leaf, entries, bitmap, key, hash, _comparer);
         long offset = leaf - _start;
         if (slot >= 0)
@@ -107,6 +107,7 @@ public unsafe partial class ScmBTree<TKey, TValue, TComparer>
             offset,
             entries - _start,
             bitmap,
+            LeafLayout<TKey, TValue>.FreeSlot(bitmap, hash),
             new LeafEntry<TKey, TValue> { Key = key, Value = value },
             hash,
             _header + ScmBTreeHeader.CountAt,
@@ -126,9 +127,9 @@ public unsafe partial class ScmBTree<TKey, TValue, TComparer>
             return false;
         }
 
-        uint bitmap = LeafLayout<TKey, TValue>.Bitmap(leaf);
+        ulong bitmap = LeafLayout<TKey, TValue>.Bitmap(leaf);
         int slot = LeafLayout<TKey, TValue>.Find(leaf, entries, bitmap, key, hash, _comparer);
-        uint rest = bitmap & ~(1u << slot);
+        ulong rest = bitmap & ~(1UL << slot);
         if (slot < 0 || rest == 0)
         {
             return slot < 0;
@@ -209,7 +210,7 @@ public unsafe partial class ScmBTree<TKey, TValue, TComparer>
         else
         {
             byte* leaf = _store.Read(offset, LeafLayout<TKey, TValue>.LineBytes);
-            uint bitmap = LeafLayout<TKey, TValue>.Bitmap(leaf);
+            ulong bitmap = LeafLayout<TKey, TValue>.Bitmap(leaf);
             int slot = LeafLayout<TKey, TValue>.Find(leaf, OwnEntries(leaf), bitmap, key, hash, _comparer);
             if (slot >= 0)
             {
@@ -248,7 +249,7 @@ public unsafe partial class ScmBTree<TKey, TValue, TComparer>
 
         byte* leaf = _store.Read(offset, LeafLayout<TKey, TValue>.LineBytes);
         byte* entries = OwnEntries(leaf);
-        uint bitmap = LeafLayout<TKey, TValue>.Bitmap(leaf);
+        ulong bitmap = LeafLayout<TKey, TValue>.Bitmap(leaf);
         int slot = LeafLayout<TKey, TValue>.Find(leaf, entries, bitmap, key, hash, _comparer);
         if (slot < 0)
         {
@@ -256,7 +257,7 @@ public unsafe partial class ScmBTree<TKey, TValue, TComparer>
         }
 
         value = LeafLayout<TKey, TValue>.Entry(entries, slot)->Value;
-        uint rest = bitmap & ~(1u << slot);
+        ulong rest = bitmap & ~(1UL << slot);
         if (rest != 0)
         {
             _store.StageWord(context, offset, EditLeaf(offset), LeafLayout<TKey, TValue>.BitmapAt, rest);
