@@ -1,0 +1,22 @@
+namespace Cscm.E2E.Tests;
+
+/// <summary>A test on a real cluster. CSCM is installed into it and removed again: name none that others use.</summary>
+public sealed class ClusterFactAttribute : FactAttribute
+{
+    public ClusterFactAttribute() => Skip = Missing;
+
+    /// <summary>Why there is no cluster; null if there is one.</summary>
+    internal static string? Missing { get; } =
+        string.IsNullOrEmpty(Environment.GetEnvironmentVariable("KUBECONFIG"))
+            ? "no cluster: set KUBECONFIG to one that CSCM may be installed into, its nodes having the images of deploy/build-images (CSCM_E2E_REGISTRY, CSCM_E2E_TAG)"
+        : Command.Find("kubectl") is null ? "kubectl is not on PATH"
+        : Command.Find("helm") is null ? "helm is not on PATH"
+        : null;
+}
+
+/// <summary>As <see cref="ClusterFactAttribute"/>, for what needs the snapshot API and controller.</summary>
+public sealed class SnapshotFactAttribute : FactAttribute
+{
+    public SnapshotFactAttribute() => Skip = ClusterFactAttribute.Missing
+        ?? (Command.TryRun("kubectl", ["get", "crd", "volumesnapshots.snapshot.storage.k8s.io"]).ExitCode == 0 ? null : "the cluster has no VolumeSnapshot API: install external-snapshotter");
+}
