@@ -17,13 +17,16 @@ public sealed class ConformanceOfLvmTests(ConformanceOfLvmTests.Run run) : IClas
 public sealed class LvmTests
 {
     private const long Mib = 1L << 20;
+
+    /// <summary>For machines that have to share their processors.</summary>
+    private static readonly TimeSpan s_limit = TimeSpan.FromMinutes(3);
     private const string Suite = "Cscm.Storage.Conformance --root /root/conformance --pool";
 
     [MachineFact]
     public async Task Volumes_striped_over_two_regions_grow_and_are_mapped_by_2_mib()
     {
         await using VirtualMachine machine = await StartAsync(512, 512);
-        string output = await machine.MustRunScriptAsync($"""
+        string output = await ScriptAsync(machine, $"""
             {Suite} name=wide,kind=lvm,size=900Mi,fileSystem=xfs,stripes=2,source=region0+region1 \
               --only a_published_volume_maps_its_medium_synchronously --only a_volume_grows_while_it_is_published \
               --only a_raw_block_volume_is_staged_published_and_taken_away
@@ -35,7 +38,7 @@ public sealed class LvmTests
     public async Task Another_ones_volume_group_or_file_system_is_refused_and_stays_as_it_was()
     {
         await using VirtualMachine machine = await StartAsync(256, 256);
-        await machine.MustRunScriptAsync("""
+        await ScriptAsync(machine, """
             for i in 0 1; do ndctl create-namespace --region=region$i --mode=fsdax --name=his$i; done
             vgcreate -q his /dev/pmem0; lvcreate -q -y -n data -l 10 his; mkfs.ext4 -q /dev/pmem1
             sha256sum /dev/pmem0 /dev/pmem1 >/tmp/before
@@ -43,21 +46,21 @@ public sealed class LvmTests
         Assert.Contains("belongs to volume group his", await RefuseAsync(machine, "name=fast,kind=lvm,size=128Mi,source=/dev/pmem0"), StringComparison.Ordinal);
         Assert.Contains("holds ext4", await RefuseAsync(machine, "name=fast,kind=lvm,size=128Mi,source=namespace:his1"), StringComparison.Ordinal);
         Assert.Contains("defeats mappings of 2 MiB", await RefuseAsync(machine, "name=fast,kind=lvm,size=128Mi,source=vg:his"), StringComparison.Ordinal);
-        await machine.MustRunScriptAsync("sha256sum -c /tmp/before");
+        await ScriptAsync(machine, "sha256sum -c /tmp/before");
     }
 
     [MachineFact]
     public async Task A_pool_in_an_operators_group_leaves_his_volumes_alone_and_no_second_driver_takes_it()
     {
         await using VirtualMachine machine = await StartAsync(512);
-        await machine.MustRunScriptAsync($"""
+        await ScriptAsync(machine, $"""
             ndctl create-namespace --region=region0 --mode=fsdax
             pvcreate -q --dataalignment 2m /dev/pmem0; vgcreate -q -s 2m shared /dev/pmem0
             lvcreate -q -y -n his -L 64M shared; dd if=/dev/urandom of=/dev/shared/his bs=1M count=8; sha256sum /dev/shared/his >/tmp/before
             {Suite} name=fast,kind=lvm,size=300Mi,source=vg:shared --only the_largest_volume_that_is_offered_can_be_made_and_nothing_after_it
             sha256sum -c /tmp/before; lvs shared/his
             """);
-        await machine.MustRunScriptAsync("mv /root/conformance /root/lost");
+        await ScriptAsync(machine, "mv /root/conformance /root/lost");
         string refusal = await RefuseAsync(machine, "name=fast,kind=lvm,size=300Mi,source=vg:shared");
         Assert.Contains("belongs to another driver or pool", refusal, StringComparison.Ordinal);
         Assert.Contains("restore that driver's state directory", refusal, StringComparison.Ordinal);
@@ -68,16 +71,40 @@ public sealed class LvmTests
     {
         await using VirtualMachine machine = await StartAsync(isPrepared: false, 256);
         Assert.Contains("cscm regions prepare region0", await RefuseAsync(machine, "name=fast,kind=lvm,size=128Mi,source=region0"), StringComparison.Ordinal);
-        await machine.MustRunScriptAsync($"""
+        await ScriptAsync(machine, $"""
             ndctl disable-region region0; ndctl init-labels nmem0; ndctl enable-region region0
             {Suite} name=fast,kind=lvm,size=128Mi,source=region0 --only a_repeated_delete_succeeds
             mv /root/conformance /root/lost
             """);
         Assert.Contains("another driver's share for a pool named fast", await RefuseAsync(machine, "name=fast,kind=lvm,size=64Mi,source=region0"), StringComparison.Ordinal);
-        await machine.MustRunScriptAsync($"""
+        await ScriptAsync(machine, $"""
             rm -rf /root/conformance; mv /root/lost /root/conformance
             {Suite} name=fast,kind=lvm,size=128Mi,source=region0 --only a_repeated_delete_succeeds
             """);
+    }
+
+    [MachineFact]
+    public async Task A_device_that_is_missing_after_a_start_is_told_and_taken_back_when_it_returns()
+    {
+        await using VirtualMachine machine = await StartAsync(256, 256);
+        const string pool = "name=wide,kind=lvm,size=400Mi,source=region0+region1";
+        await ScriptAsync(machine, $"""
+            {Suite} {pool} --only a_repeated_delete_succeeds
+            ndctl disable-region region1
+            """);
+        ExecResult result = await machine.RunAsync(["sh", "-c", $"{Suite} {pool} --only a_repeated_delete_succeeds"], limit: s_limit);
+        Assert.Equal(1, result.ExitCode);
+        Assert.Contains("so nothing in it can be changed: bring its region back", result.Output, StringComparison.Ordinal);
+        await ScriptAsync(machine, $"ndctl enable-region region1; {Suite} {pool} --only a_repeated_delete_succeeds");
+    }
+
+    [MachineFact]
+    public async Task Virtio_pmem_is_refused_where_dax_is_required()
+    {
+        await using VirtualMachine machine = await Machines.StartAsync(new MachineOptions { VirtioPmems = [new VirtioPmem(256 * Mib)], PayloadDirectory = ConformanceRun.PayloadDirectory });
+        ExecResult result = await machine.RunAsync(["sh", "-c", $"{Suite} name=fast,kind=lvm,size=128Mi,source=/dev/pmem0 --only a_repeated_delete_succeeds"], limit: s_limit);
+        Assert.Equal(1, result.ExitCode);
+        Assert.Contains("stores become durable by a flush request only (VirtioPmem): use a pool on an NVDIMM or CXL region, or dax: preferred", result.Output, StringComparison.Ordinal);
     }
 
     [MachineFact]
@@ -87,10 +114,13 @@ public sealed class LvmTests
     /// <summary>Starts the suite over a pool that must not be taken; returns what it said.</summary>
     private static async Task<string> RefuseAsync(VirtualMachine machine, string pool)
     {
-        ExecResult result = await machine.RunAsync(["sh", "-c", $"rm -rf /root/conformance; exec {Suite} {pool}"]);
+        ExecResult result = await machine.RunAsync(["sh", "-c", $"rm -rf /root/conformance; exec {Suite} {pool}"], limit: s_limit);
         Assert.NotEqual(0, result.ExitCode);
         return result.Error;
     }
+
+    private static async Task<string> ScriptAsync(VirtualMachine machine, string script)
+        => (await machine.RunAsync(["sh", "-euxc", script], limit: s_limit)).EnsureSuccess().Output;
 
     private static Task<VirtualMachine> StartAsync(params long[] sizesMib) => StartAsync(isPrepared: true, sizesMib);
 
@@ -102,7 +132,7 @@ public sealed class LvmTests
             PayloadDirectory = ConformanceRun.PayloadDirectory,
         });
         if (isPrepared)
-            await machine.MustRunScriptAsync("ndctl disable-region all; ndctl init-labels all; ndctl enable-region all");
+            await ScriptAsync(machine, "ndctl disable-region all; ndctl init-labels all; ndctl enable-region all");
         return machine;
     }
 }

@@ -33,13 +33,14 @@ public sealed class NamespacePoolTests
     public async Task Namespaces_of_others_stay_as_they_are_and_those_of_another_driver_are_refused()
     {
         await using VirtualMachine machine = await StartAsync(512);
-        await machine.MustRunScriptAsync($"""
+        ExecResult beside = await machine.RunAsync(["sh", "-euxc", $"""
             ndctl create-namespace --region=region0 --mode=fsdax --size=64M --name=his; dd if=/dev/urandom of=/dev/pmem0 bs=1M count=4; sha256sum /dev/pmem0 >/tmp/before
             {Suite} {Pool} --only the_largest_volume_that_is_offered_can_be_made_and_nothing_after_it
             sha256sum -c /tmp/before
             ndctl create-namespace --region=region0 --mode=fsdax --size=64M --name=cscm.0123456789ab.cscm-0123456789abcdef0123456789abcdef
-            """);
-        ExecResult refused = await machine.RunAsync(["sh", "-c", $"{Suite} {Pool}"]);
+            """], limit: TimeSpan.FromMinutes(3));
+        beside.EnsureSuccess();
+        ExecResult refused = await machine.RunAsync(["sh", "-c", $"{Suite} {Pool}"], limit: TimeSpan.FromMinutes(3));
         Assert.Equal(3, refused.ExitCode);
         Assert.Contains("region0 holds 1 volumes of another driver", refused.Error, StringComparison.Ordinal);
         Assert.Contains("restore that driver's state directory", refused.Error, StringComparison.Ordinal);

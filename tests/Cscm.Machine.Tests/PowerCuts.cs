@@ -10,6 +10,8 @@ internal static class PowerCuts
     private const int MostLines = 14;
     private const string StateNode = "/dev/pmem1";
 
+    private static readonly TimeSpan s_limit = TimeSpan.FromMinutes(3);
+
     private static int Cuts => int.TryParse(Environment.GetEnvironmentVariable("CSCM_POWER_CUTS"), out int cuts) ? cuts : UsualCuts;
 
     public static async Task RunAsync(string pool)
@@ -26,13 +28,13 @@ internal static class PowerCuts
             int lines = 1 + random.Next(MostLines);
             await machine.MustRunScriptAsync($"mkdir -p /state; mount {StateNode} /state");
             GuestProcess living = await machine.StartProcessAsync(["Cscm.Storage.Conformance", "--root", "/state/root", "--pool", pool, "--live", $"{cut}"]);
-            await living.WaitForOutputAsync($"(?s)(\n.*){{{lines}}}").WaitAsync(TimeSpan.FromMinutes(1));
+            await living.WaitForOutputAsync($"(?s)(\n.*){{{lines}}}").WaitAsync(s_limit);
             await Task.Delay(random.Next(500));
             string said = living.Output;
             await machine.PowerCutAsync();
             await machine.StartAgainAsync();
             await machine.MustRunScriptAsync($"mkdir -p /state; mount {StateNode} /state");
-            ExecResult check = await machine.RunAsync(["Cscm.Storage.Conformance", "--root", "/state/root", "--pool", pool, "--check", "1"]);
+            ExecResult check = await machine.RunAsync(["Cscm.Storage.Conformance", "--root", "/state/root", "--pool", pool, "--check", "1"], limit: s_limit);
             Assert.True(check.ExitCode == 0 && check.Output.Contains("checked", StringComparison.Ordinal), $"cut {cut} after {lines} lines:\n{said}\nthen:\n{check.Output}{check.Error}");
             await machine.MustRunScriptAsync("umount /state");
         }

@@ -32,7 +32,7 @@ public static class Suite
 {
     public static IReadOnlyList<Scenario> All { get; } =
     [
-        .. LifecycleScenarios.All, .. SizeScenarios.All, .. PublishScenarios.All, .. CopyScenarios.All, .. EraseScenarios.All, .. RestartScenarios.All,
+        .. LifecycleScenarios.All, .. SizeScenarios.All, .. LoadScenarios.All, .. PublishScenarios.All, .. CopyScenarios.All, .. EraseScenarios.All, .. RestartScenarios.All,
         .. SharedFileSystemScenarios.All,
     ];
 

@@ -67,12 +67,13 @@ public sealed class LvmReportTests
     public void No_group_at_all_is_an_empty_report() => Assert.Empty(GroupReport.Parse("""{"report":[],"log":[]}"""));
 
     [Fact]
-    public void A_missing_device_and_a_volume_on_it_are_found_and_nothing_is_planned_there()
+    public void A_missing_device_is_found_and_nothing_is_changed_until_it_is_back()
     {
         var group = new VolumeGroup(new LvmTool([], "/nowhere"), GroupReport.Parse(Report)[0], "cscm/0123/fast", IStepObserver.None);
         Assert.Contains(GroupHealth.ExaminePool("fast", group), finding => finding is { Reason: "DeviceMissing", Kind: HealthKind.Inaccessible } && finding.Message.Contains("ZcOV0k", StringComparison.Ordinal));
-        Assert.Equal(299 * VolumeGroup.ExtentBytes, group.Free(1).UsableBytes);
-        Assert.Equal((0, 0), (group.Free(2).UsableBytes, group.Free(2).LargestBytes));
+        Assert.Equal((0, 0), (group.Free(1).UsableBytes, group.Free(1).LargestBytes));
+        Assert.Equal(StorageErrorKind.Unavailable, Assert.Throws<StorageException>(() => group.Create("new", 2 << 20, 1, isActive: false)).Kind);
+        Assert.Equal(StorageErrorKind.Unavailable, Assert.Throws<StorageException>(() => group.Remove("two")).Kind);
     }
 
     [Fact]

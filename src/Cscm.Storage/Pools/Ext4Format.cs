@@ -4,8 +4,11 @@ using Microsoft.Win32.SafeHandles;
 namespace Cscm.Storage.Pools;
 
 /// <summary>ext4 with 4 KiB blocks (DAX needs blocks of the page's size), no reserve for root, and every feature said explicitly.</summary>
-/// <param name="isZeroed">Whether what it is made on is known to read as zeros.</param>
-internal sealed class Ext4Format(bool isZeroed = true) : FileSystemFormat
+/// <param name="isOnDevice">
+/// On storage class memory: nobody knows what the device reads as, and large files are to start at multiples of 2 MiB, which the
+/// allocator does for what it takes for the stripes of a RAID.
+/// </param>
+internal sealed class Ext4Format(bool isOnDevice = false) : FileSystemFormat
 {
     private const int GroupBlocks = 32768;
     private const int InodeBytes = 256;
@@ -34,7 +37,7 @@ internal sealed class Ext4Format(bool isZeroed = true) : FileSystemFormat
     public override async Task MakeAsync(string image, long backingBytes, CancellationToken cancellationToken)
     {
         // What is fresh and reads as zeros needs no zeroing, now or by the kernel later. e2fsprogs before 1.47 cannot be told.
-        string zeroed = !isZeroed ? "lazy_itable_init=1,lazy_journal_init=0" : s_isPrezeroedUnknown ? "lazy_itable_init=1,lazy_journal_init=1" : "assume_storage_prezeroed=1";
+        string zeroed = isOnDevice ? "lazy_itable_init=1,lazy_journal_init=0,stride=512,stripe_width=512" : s_isPrezeroedUnknown ? "lazy_itable_init=1,lazy_journal_init=1" : "assume_storage_prezeroed=1";
         string[] arguments =
         [
             "-q", "-F", "-b", $"{BlockBytes}", "-I", $"{InodeBytes}", "-i", $"{BytesPerInode}", "-m", "0", "-J", $"size={JournalBytes(backingBytes) >> 20}",

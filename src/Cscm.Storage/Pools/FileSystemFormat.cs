@@ -19,10 +19,9 @@ internal abstract class FileSystemFormat
         _ => throw new ArgumentOutOfRangeException(nameof(name), name, "not a file system of image files"),
     };
 
-    /// <summary>For a device of storage class memory: aligned to 2 MiB, as mappings of that size need it.</summary>
+    /// <summary>For a device of storage class memory: what it reads as is not known, and mappings of 2 MiB need alignment to that.</summary>
     /// <param name="name">ext4 or xfs.</param>
-    /// <param name="isZeroed">Whether the device is known to read as zeros.</param>
-    public static FileSystemFormat OnDevice(string name, bool isZeroed) => name == "ext4" ? new Ext4Format(isZeroed) : new XfsFormat(isAligned: true);
+    public static FileSystemFormat OnDevice(string name) => name == "ext4" ? new Ext4Format(isOnDevice: true) : new XfsFormat(isAligned: true);
 
     public abstract string Name { get; }
 

@@ -296,7 +296,7 @@ internal abstract partial class DevicePool : IBlockPool, ISnapshotPool, IErasing
 
     private static bool IsTrash(string name) => name.StartsWith(TrashPrefix, StringComparison.Ordinal);
 
-    private static FileSystemFormat FormatOf(string fileSystem) => FileSystemFormat.OnDevice(fileSystem, isZeroed: false);
+    private static FileSystemFormat FormatOf(string fileSystem) => FileSystemFormat.OnDevice(fileSystem);
 
     /// <summary>What is larger than the pool is refused by its ledger; no need to plan it exactly.</summary>
     private long DeviceFor(FileSystemFormat format, long capacityBytes)

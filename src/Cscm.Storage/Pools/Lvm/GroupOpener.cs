@@ -24,7 +24,22 @@ internal sealed class GroupOpener(PoolOptions options, string driverId, string d
         PoolSource first = options.Sources[0];
         if (first.Kind == PoolSourceKind.VolumeGroup)
             return WithRegions(OpenExisting(first.Name));
-        string[] devices = [.. options.Sources.Select(source => DeviceOf(source, inventory))];
+        // A group that has lost a device still has the volumes on the others; one that is to be made needs all.
+        var devices = new List<string>();
+        StorageException? absence = null;
+        foreach (PoolSource source in options.Sources)
+        {
+            try
+            {
+                devices.Add(DeviceOf(source, inventory));
+            }
+            catch (StorageException e) when (e.Kind == StorageErrorKind.Unavailable)
+            {
+                absence = e;
+            }
+        }
+        if (devices.Count == 0)
+            throw absence ?? Missing(first);
         var tool = new LvmTool(devices, directory);
         string name = LvmNames.Group(driverId, options.Name);
         IReadOnlyList<GroupReport> reports = tool.Report();
@@ -33,6 +48,8 @@ internal sealed class GroupOpener(PoolOptions options, string driverId, string d
         GroupReport? own = reports.FirstOrDefault(report => report.Name == name);
         if (own is null)
         {
+            if (absence is not null)
+                throw absence;
             RequireBlank(devices);
             steps.Reached("lvm.make-group");
             tool.RunOrThrow([

@@ -31,12 +31,16 @@ internal sealed class VolumeGroup
 
     public bool IsWritable => _report.IsWritable;
 
+    private PhysicalVolume? MissingDevice => _report.Devices.FirstOrDefault(device => device.IsMissing);
+
     /// <summary>Extents of the pool's and of others, and free ones.</summary>
     public long ExtentsCount => _report.Devices.Where(device => !device.IsMissing).Sum(device => device.ExtentsCount);
 
     /// <summary>What the pool's volumes over a number of devices can still take; no longer true the moment it is told.</summary>
     public (long UsableBytes, long LargestBytes, int FreeRunsCount) Free(int stripes)
     {
+        if (MissingDevice is not null)
+            return default;
         lock (_lock)
             return (_map.UsableCount(stripes) * ExtentBytes, _map.LargestCount(stripes) * ExtentBytes, _map.RunsCount);
     }
@@ -110,6 +114,7 @@ internal sealed class VolumeGroup
     {
         lock (_lock)
         {
+            RequireWhole();
             LogicalVolume volume = Require(name);
             _tool.RunOrThrow("lvrename", "--yes", Name, name, to);
             _volumes.Remove(name);
@@ -144,6 +149,16 @@ internal sealed class VolumeGroup
     private static ExtentMap MapOf(GroupReport report)
         => new(report.Devices.Where(device => !device.IsMissing).Select(device => device.Name), report.FreeRuns.Where(run => report.Devices.Any(device => device.Name == run.Device && !device.IsMissing)));
 
+    /// <summary>lvm changes nothing in a group that lacks a device.</summary>
+    private void RequireWhole()
+    {
+        if (MissingDevice is { } missing)
+        {
+            throw new StorageException(
+                StorageErrorKind.Unavailable, $"volume group {Name} lacks the device with id {missing.Uuid}, so nothing in it can be changed: bring its region back, then restart the driver");
+        }
+    }
+
     private bool IsOurs(LogicalVolume volume) => volume.Tags.Contains(_tag);
 
     private LogicalVolume Require(string name) => _volumes.GetValueOrDefault(name) is { } volume && IsOurs(volume)
@@ -164,6 +179,7 @@ internal sealed class VolumeGroup
     /// <summary>Chooses extents and runs the command that takes them. Where somebody else took some meanwhile, it is tried once more.</summary>
     private void Allocate(string name, long sizeBytes, int stripes, IReadOnlyList<ExtentRun> behind, Func<IReadOnlyList<ExtentRun>, string[]> command)
     {
+        RequireWhole();
         for (bool isRepeated = false; ; isRepeated = true)
         {
             IReadOnlyList<ExtentRun> runs = _map.Plan(sizeBytes / ExtentBytes, stripes, behind) ?? throw new StorageException(
@@ -199,6 +215,7 @@ internal sealed class VolumeGroup
     {
         if (_volumes.GetValueOrDefault(name) is not { } volume || !IsOurs(volume))
             return;
+        RequireWhole();
         _tool.RunOrThrow("lvremove", "--yes", "--force", $"{Name}/{name}");
         _volumes.Remove(name);
         _map.Give(volume.Runs.Where(run => run.Count > 0 && Devices.Any(device => device.Name == run.Device && !device.IsMissing)));
