@@ -20,7 +20,6 @@ root.SetAction(async parsed =>
 {
     (int nodeCount, int volumeCount, int createCount) = (parsed.GetValue(nodes), parsed.GetValue(volumes), parsed.GetValue(creates));
     await using ApiEmulator api = await ApiEmulator.StartAsync();
-    api.HistoryLimit = 100_000;
     using var client = new RestKubernetes(new ClusterConfig { Server = api.Address });
     var cluster = new SimulatedCluster(api, client);
     await cluster.SeedAsync(nodeCount, volumeCount);

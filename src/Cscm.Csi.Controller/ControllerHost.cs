@@ -32,8 +32,8 @@ internal static partial class ControllerHost
 
     public static async Task RunAsync(ControllerSettings settings, CancellationToken cancellationToken)
     {
-        ClusterConfig config = ClusterConfig.Find(settings.Kubeconfig);
         WebApplicationBuilder builder = CsiServer.CreateBuilder(settings.Endpoint, settings.MetricsAddress, settings.LogLevel);
+        ClusterConfig config = ClusterConfig.Find(settings.Kubeconfig);
         using ILoggerFactory logs = LoggerFactory.Create(logging => CsiServer.ConfigureLogging(logging, settings.LogLevel));
         ILogger log = logs.CreateLogger("Cscm.Controller");
         var statistics = new ApiStatistics();

@@ -34,8 +34,8 @@ internal static partial class NodeHost
 
     public static async Task RunAsync(NodeSettings settings, CancellationToken cancellationToken)
     {
-        ClusterConfig config = ClusterConfig.Find(settings.Kubeconfig);
         WebApplicationBuilder builder = CsiServer.CreateBuilder(settings.Endpoint, settings.MetricsAddress, settings.LogLevel);
+        ClusterConfig config = ClusterConfig.Find(settings.Kubeconfig);
         using ILoggerFactory logs = LoggerFactory.Create(logging => CsiServer.ConfigureLogging(logging, settings.LogLevel));
         ILogger log = logs.CreateLogger("Cscm.Node");
         using StorageHost storage = await StorageHost.OpenAsync(

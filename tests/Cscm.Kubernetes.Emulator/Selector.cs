@@ -15,6 +15,9 @@ internal sealed class Selector
             _name = key == "metadata.name" ? value : throw new ApiException(400, "BadRequest", $"field label not supported: {key}");
     }
 
+    /// <summary>One of the labels that are asked for, as key=value; null if none is.</summary>
+    public string? FirstLabel => _labels.Length == 0 ? null : $"{_labels[0].Key}={_labels[0].Value}";
+
     public bool Meets(JsonObject item)
     {
         JsonNode metadata = item["metadata"]!;

@@ -34,7 +34,7 @@ internal sealed class Store
         {
             var items = new List<JsonObject>();
             string last = "";
-            foreach ((string key, JsonObject item) in table.After(token))
+            foreach ((string key, JsonObject item) in table.After(token, selector))
             {
                 if (!key.StartsWith(prefix, StringComparison.Ordinal) || !selector.Meets(item))
                     continue;

@@ -9,6 +9,7 @@ namespace Cscm.Kubernetes.Emulator;
 internal sealed class Table(string apiVersion, string kind)
 {
     private readonly SortedDictionary<string, JsonObject> _items = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, SortedDictionary<string, JsonObject>> _byLabel = new(StringComparer.Ordinal);
     private readonly Queue<Change> _history = new();
     private readonly List<Watch> _watches = [];
     private long _forgottenVersion;
@@ -21,16 +22,34 @@ internal sealed class Table(string apiVersion, string kind)
 
     public JsonObject? Find(string key) => _items.GetValueOrDefault(key);
 
-    public IEnumerable<KeyValuePair<string, JsonObject>> After(string key)
-        => key.Length == 0 ? _items : _items.SkipWhile(pair => string.CompareOrdinal(pair.Key, key) <= 0);
+    /// <summary>Objects that a selector may meet, in order, after a key. A thousand node agents each list their own: by label, not by all.</summary>
+    public IEnumerable<KeyValuePair<string, JsonObject>> After(string key, Selector selector)
+    {
+        SortedDictionary<string, JsonObject>? items = selector.FirstLabel is { } label ? _byLabel.GetValueOrDefault(label) : _items;
+        if (items is null)
+            return [];
+        return key.Length == 0 ? items : items.SkipWhile(pair => string.CompareOrdinal(pair.Key, key) <= 0);
+    }
 
     /// <summary>Puts an object whose resourceVersion is set, or takes it away, and tells the watches.</summary>
     public void Commit(string type, string key, JsonObject item, long version)
     {
+        foreach (string label in _items.TryGetValue(key, out JsonObject? old) ? LabelsOf(old) : [])
+            _byLabel[label].Remove(key);
         if (type == "DELETED")
+        {
             _items.Remove(key);
+        }
         else
+        {
             _items[key] = item;
+            foreach (string label in LabelsOf(item))
+            {
+                if (!_byLabel.TryGetValue(label, out SortedDictionary<string, JsonObject>? items))
+                    _byLabel.Add(label, items = new SortedDictionary<string, JsonObject>(StringComparer.Ordinal));
+                items[key] = item;
+            }
+        }
         var change = new Change(version, item, Encoding.UTF8.GetBytes($"{{\"type\":\"{type}\",\"object\":{item.ToJsonString()}}}\n"));
         _history.Enqueue(change);
         while (_history.Count > HistoryLimit)
@@ -61,6 +80,9 @@ internal sealed class Table(string apiVersion, string kind)
     }
 
     public void Close(Watch watch) => _watches.Remove(watch);
+
+    private static IEnumerable<string> LabelsOf(JsonObject item)
+        => item["metadata"]?["labels"] is JsonObject labels ? labels.Select(label => $"{label.Key}={(string?)label.Value}") : [];
 
     private void Forget(Change change) => _forgottenVersion = change.Version;
 }
