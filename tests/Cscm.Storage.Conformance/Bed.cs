@@ -13,7 +13,9 @@ public sealed class Bed : IAsyncDisposable
     private Death _death = new();
     private int _names;
 
-    private Bed(PoolOptions pool, string root) => (Options, _root) = (pool, root);
+    private readonly long? _eraseBytesPerSecond;
+
+    private Bed(PoolOptions pool, string root, long? eraseBytesPerSecond) => (Options, _root, _eraseBytesPerSecond) = (pool, root, eraseBytesPerSecond);
 
     public PoolOptions Options { get; }
 
@@ -33,9 +35,9 @@ public sealed class Bed : IAsyncDisposable
 
     private StorageHost Host => _host ?? throw new InvalidOperationException("the host is not open");
 
-    public static async Task<Bed> OpenAsync(PoolOptions pool, string root)
+    public static async Task<Bed> OpenAsync(PoolOptions pool, string root, long? eraseBytesPerSecond = null)
     {
-        var bed = new Bed(pool, root);
+        var bed = new Bed(pool, root, eraseBytesPerSecond);
         await bed.StartAsync();
         return bed;
     }
@@ -160,7 +162,7 @@ public sealed class Bed : IAsyncDisposable
     {
         _death = new Death();
         _host = await StorageHost.OpenAsync(
-            new StorageOptions { StateDirectory = PathOf("state"), Pools = [Options] }, _death, TimeProvider.System, line =>
+            new StorageOptions { StateDirectory = PathOf("state"), Pools = [Options], EraseBytesPerSecond = _eraseBytesPerSecond }, _death, TimeProvider.System, line =>
             {
                 lock (_log)
                     _log.Add(line);

@@ -1,57 +1,59 @@
-// Runs the conformance suite over one pool and prints a line per scenario:
-//   pass NAME MILLISECONDS
-//   fail NAME MILLISECONDS WHY
-// With --live SEED volumes live until the power goes; with --check 1 what is left is held against what their owners were told.
-// Usage: Cscm.Storage.Conformance --root DIRECTORY --pool name=NAME,kind=KIND,size=BYTES[,source=SOURCE][,path=PATH] [--only SCENARIO]...
+// What runs where the medium of a pool is. Everywhere: --root DIRECTORY --pool name=NAME,kind=KIND,size=BYTES[,source=SOURCE][,path=PATH]
+//   suite [--only SCENARIO]...     the conformance suite; a line per scenario: pass NAME MILLISECONDS, or fail NAME MILLISECONDS WHY
+//   churn --seed NUMBER            volumes' lives at random until it is killed; says what it begins and what is done
+//   verify                         reads what a churn said, recovers what a kill or power cut left, and holds it against that
+//   delete [--dax POLICY]          fills a volume with a secret, deletes it, and erases it slowly until it is killed
+//   finish                         recovers, erases the rest, and searches the medium and a new volume for the secret
 using Cscm.Storage;
 using Cscm.Storage.Conformance;
 
-string root = "";
+if (args.Length == 0)
+    return await UsageAsync();
+string mode = args[0].StartsWith('-') ? "suite" : args[0], root = "", dax = "";
 PoolOptions? pool = null;
+int seed = 0;
 var only = new List<string>();
-int? seed = null;
-bool isCheck = false;
-for (int i = 0; i + 1 < args.Length; i += 2)
+for (int i = args[0].StartsWith('-') ? 0 : 1; i + 1 < args.Length; i += 2)
 {
     switch (args[i])
     {
         case "--root": root = args[i + 1]; break;
         case "--pool": pool = PoolText.Parse(args[i + 1]); break;
         case "--only": only.Add(args[i + 1]); break;
-        case "--live": seed = int.Parse(args[i + 1]); break;
-        case "--check": isCheck = true; break;
-        default:
-            await Console.Error.WriteLineAsync($"unknown option {args[i]}");
-            return 2;
+        case "--seed": seed = int.Parse(args[i + 1]); break;
+        case "--dax": dax = args[i + 1]; break;
+        default: return await UsageAsync();
     }
 }
 if (root.Length == 0 || pool is null)
+    return await UsageAsync();
+DaxPolicy? policy = dax.Length > 0 ? Enum.Parse<DaxPolicy>(dax, ignoreCase: true) : null;
+switch (mode)
 {
-    await Console.Error.WriteLineAsync("needed: --root DIRECTORY and --pool name=…,kind=…,size=…");
-    return 2;
+    case "suite": return await RunSuiteAsync();
+    case "churn": return await Churn.RunAsync(pool, root, seed);
+    case "verify": return await Churn.VerifyAsync(pool, root, await Console.In.ReadToEndAsync());
+    case "delete": return await SlowErasure.DeleteAsync(pool, root, policy);
+    case "finish": return await SlowErasure.FinishAsync(pool, root);
+    default: return await UsageAsync();
 }
-try
+
+async Task<int> RunSuiteAsync()
 {
-    Directory.CreateDirectory(root);
-    if (seed is { } chosen)
-        await Lives.LiveAsync(pool, root, chosen);
-    if (isCheck)
-    {
-        await Lives.CheckAsync(pool, root);
-        return 0;
-    }
     int failed = 0, total = 0;
     await foreach (Outcome outcome in Runner.RunAsync(pool, root, Suite.For(pool.Kind).Where(scenario => only.Count == 0 || only.Contains(scenario.Name))))
     {
         total++;
         failed += outcome.Failure is null ? 0 : 1;
-        string line = outcome.Failure is null ? $"pass {outcome.Scenario} {outcome.Duration.TotalMilliseconds:F0}" : $"fail {outcome.Scenario} {outcome.Duration.TotalMilliseconds:F0} {outcome.Failure.ReplaceLineEndings(" | ")}";
-        await Console.Out.WriteLineAsync(line);
+        await Console.Out.WriteLineAsync(outcome.Failure is null
+            ? $"pass {outcome.Scenario} {outcome.Duration.TotalMilliseconds:F0}"
+            : $"fail {outcome.Scenario} {outcome.Duration.TotalMilliseconds:F0} {outcome.Failure.ReplaceLineEndings(" | ")}");
     }
     return failed == 0 && total > 0 ? 0 : 1;
 }
-catch (StorageException e)
+
+static async Task<int> UsageAsync()
 {
-    await Console.Error.WriteLineAsync($"refused {e.Kind}: {e.Message}");
-    return 3;
+    await Console.Error.WriteLineAsync("usage: [suite|churn|verify|delete|finish] --root DIRECTORY --pool name=…,kind=…,size=… [--only SCENARIO]… [--seed NUMBER] [--dax POLICY]");
+    return 2;
 }

@@ -49,7 +49,7 @@ internal sealed class VolumeCreator(Catalog catalog, Freezer freezer, VolumeRemo
             long fileSystemBytes;
             using (view?.Live is { } live ? freezer.Freeze([live]) : null)
                 fileSystemBytes = await pool.CreateAsync(volume, view?.Image, cancellationToken);
-            return catalog.Write(volume with { Phase = RecordPhase.Ready, FrozenKey = null, FileSystemBytes = fileSystemBytes });
+            return catalog.Write(volume with { Phase = RecordPhase.Ready, FrozenKey = null, FileSystemBytes = fileSystemBytes, Proof = pool.SharedProof });
         }
         catch
         {

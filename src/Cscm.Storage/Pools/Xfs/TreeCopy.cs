@@ -51,7 +51,7 @@ internal sealed class TreeCopy(SafePath source, SafePath target)
     public static void SetOwnerAndMode(SafeFileHandle handle, in FileStatus status)
     {
         int fd = (int)handle.DangerousGetHandle();
-        if (Syscall.fchown(fd, status.UserId, status.GroupId) < 0 || Syscall.fchmod(fd, (FilePermissions)status.Permissions) < 0)
+        if (NativeMethods.ChangeOwner(fd, status.UserId, status.GroupId) < 0 || NativeMethods.ChangeMode(fd, status.Permissions) < 0)
             LinuxException.ThrowLast("set owner and mode of a copy");
     }
 

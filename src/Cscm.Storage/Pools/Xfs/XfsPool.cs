@@ -3,7 +3,6 @@ using Cscm.Storage.Linux;
 using Cscm.Storage.Proof;
 using Cscm.Storage.State;
 using Microsoft.Win32.SafeHandles;
-using Mono.Unix.Native;
 
 namespace Cscm.Storage.Pools.Xfs;
 
@@ -182,7 +181,7 @@ internal sealed partial class XfsPool : ISnapshotPool, IErasingPool
         _steps.Reached("xfs.assign-project");
         InheritedAttributes.SetForChildren(directory, project, ExtentBytes);
         using SafeFileHandle handle = directory.Reopen();
-        if (Syscall.fchmod((int)handle.DangerousGetHandle(), (FilePermissions)0x1ED) < 0)
+        if (NativeMethods.ChangeMode((int)handle.DangerousGetHandle(), 0x1ED) < 0)
             LinuxException.ThrowLast($"open {directory.Path} for its consumers");
     }
 

@@ -1,0 +1,66 @@
+namespace Cscm.Machine.Tests;
+
+/// <summary>Which devices an xfs pool takes: blank ones and its own.</summary>
+public sealed class XfsDeviceTests
+{
+    private const long Mib = 1L << 20;
+    private const string Life = "a_volume_is_created_staged_published_measured_and_taken_away";
+
+    [MachineFact]
+    public async Task A_pool_takes_a_blank_device_finds_it_again_and_refuses_what_is_not_its_own()
+    {
+        await using VirtualMachine machine = await StartAsync();
+        await machine.MustRunScriptAsync("ndctl create-namespace --region=region0 --mode=fsdax; mkfs.ext4 -q -b 4096 /dev/pmem0");
+        Assert.Contains("is not blank", (await RunAsync(machine, "/tmp/one")).Error, StringComparison.Ordinal);
+        await machine.MustRunScriptAsync("blkid /dev/pmem0 | grep -q ext4; wipefs -q -a /dev/pmem0; mkfs.xfs -q -f /dev/pmem0");
+        Assert.Contains("holds an XFS that is not the pool's", (await RunAsync(machine, "/tmp/one")).Error, StringComparison.Ordinal);
+        await machine.MustRunScriptAsync("wipefs -q -a /dev/pmem0");
+        (await RunAsync(machine, "/tmp/one")).EnsureSuccess();
+        // Another start over what is mounted, one over what is not, and a driver that has nothing to do with it.
+        (await RunAsync(machine, "/tmp/one")).EnsureSuccess();
+        await machine.MustRunScriptAsync("umount /tmp/one/state/pools/fast/medium");
+        Assert.Contains("holds a pool of another driver", (await RunAsync(machine, "/tmp/other")).Error, StringComparison.Ordinal);
+        (await RunAsync(machine, "/tmp/one")).EnsureSuccess();
+    }
+
+    [MachineFact]
+    public async Task An_nvdimm_that_was_plugged_in_serves_as_a_pool()
+    {
+        await using VirtualMachine machine = await StartAsync();
+        await machine.PlugAsync(new Nvdimm(512 * Mib));
+        await machine.MustRunScriptAsync("""
+            for i in $(seq 100); do [ ! -e /sys/bus/nd/devices/region1 ] || break; sleep 0.1; done
+            ndctl disable-region region1; ndctl init-labels nmem1; ndctl enable-region region1
+            ndctl create-namespace --region=region1 --mode=fsdax --name=plugged
+            """);
+        (await RunAsync(machine, "/tmp/one", "namespace:plugged")).EnsureSuccess();
+    }
+
+    [MachineFact]
+    public async Task Virtio_pmem_is_refused_where_dax_is_required_and_served_where_it_is_preferred()
+    {
+        await using VirtualMachine machine = await StartAsync(hasVirtio: true);
+        string device = (await machine.MustRunScriptAsync("cd /sys/block; for d in pmem*; do readlink $d | grep -q virtio && echo /dev/$d; done")).Trim();
+        ExecResult required = await RunAsync(machine, "/tmp/one", device);
+        Assert.Equal(1, required.ExitCode);
+        Assert.Contains("cannot give what dax: required asks for", required.Output, StringComparison.Ordinal);
+        Assert.Contains("refuses MAP_SYNC", required.Output, StringComparison.Ordinal);
+
+        GuestProcess preferred = await machine.StartProcessAsync(
+            ["Cscm.Storage.Conformance", "delete", "--root", "/tmp/one", "--pool", $"name=fast,kind=xfs,size=1073741824,source={device}", "--dax", "preferred"]);
+        await preferred.WaitForOutputAsync("erasing\n").WaitAsync(TimeSpan.FromMinutes(1));
+    }
+
+    private static async Task<VirtualMachine> StartAsync(bool hasVirtio = false)
+    {
+        VirtualMachine machine = await Machines.StartAsync(new MachineOptions
+        {
+            Nvdimms = [new Nvdimm(512 * Mib)], VirtioPmems = hasVirtio ? [new VirtioPmem(512 * Mib)] : [], PayloadDirectory = ConformanceRun.PayloadDirectory,
+        });
+        await machine.MustRunScriptAsync("ndctl disable-region region0; ndctl init-labels nmem0; ndctl enable-region region0");
+        return machine;
+    }
+
+    private static Task<ExecResult> RunAsync(VirtualMachine machine, string root, string source = "/dev/pmem0")
+        => machine.RunAsync(["Cscm.Storage.Conformance", "suite", "--root", root, "--pool", $"name=fast,kind=xfs,size=1073741824,source={source}", "--only", Life]);
+}
