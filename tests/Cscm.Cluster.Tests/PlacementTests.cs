@@ -26,6 +26,19 @@ public sealed class PlacementTests
     }
 
     [Fact]
+    public async Task Volumes_spread_before_their_nodes_have_published_what_they_took()
+    {
+        await using TestCluster cluster = await TestCluster.StartAsync();
+        foreach (string node in (string[])["n1", "n2", "n3"])
+            await cluster.AddNodeAsync(node, TestCluster.FastAgent with { GatherFor = TimeSpan.FromHours(1) });
+        TestController controller = await cluster.AddControllerAsync();
+        var nodes = new List<string>();
+        for (int i = 0; i < 3; i++)
+            nodes.Add(NodeOf(await controller.CreateAsync(Create($"pvc-{i}", 32 * Mebi))));
+        Assert.Equal(["n1", "n2", "n3"], nodes.Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
     public async Task A_full_preferred_node_gives_way_to_another_that_is_admitted_and_to_none_that_is_not()
     {
         await using TestCluster cluster = await TestCluster.StartAsync();
@@ -46,7 +59,7 @@ public sealed class PlacementTests
         // The first says nothing new after it filled up: as if its word were late.
         TestNode first = await cluster.AddNodeAsync("n1", TestCluster.FastAgent with { GatherFor = TimeSpan.FromHours(1) }, poolBytes: 256 * Mebi);
         TestController controller = await cluster.AddControllerAsync();
-        await controller.CreateAsync(Create("big", 150 * Mebi));
+        await first.Volumes.CreateVolumeAsync(new Storage.VolumeSpec { Name = "big", Size = new Storage.SizeRange(150 * Mebi, 0) }, default);
         TestNode second = await cluster.AddNodeAsync("n2", poolBytes: 200 * Mebi);
         Volume volume = await controller.CreateAsync(Create("pvc-1", 120 * Mebi));
         Assert.Equal("n2", NodeOf(volume));

@@ -7,14 +7,14 @@ namespace Cscm.Csi.Controller.Cluster;
 /// <summary>The cluster's volumes, snapshots and nodes as the API server last told; what the controller answers from. Thread-safe.</summary>
 internal sealed class ClusterState
 {
-    /// <summary>Volumes that their nodes have not answered yet: few, and the node's free space does not reflect them.</summary>
+    /// <summary>Volumes that the free space their nodes published does not reflect yet: few.</summary>
     private readonly ConcurrentDictionary<string, ScmVolume> _pending = new(StringComparer.Ordinal);
 
     public ClusterState(IKubernetes client, InformerOptions options, ILogger logger)
     {
         Volumes = new(client, Resources.Volumes, null, options, logger) { Changed = Note };
         Snapshots = new(client, Resources.Snapshots, null, options, logger);
-        Nodes = new(client, Resources.ScmNodes, null, options, logger);
+        Nodes = new(client, Resources.ScmNodes, null, options, logger) { Changed = Note };
     }
 
     public Informer<ScmVolume> Volumes { get; }
@@ -34,9 +34,20 @@ internal sealed class ClusterState
 
     private void Note(ScmVolume volume, bool isGone)
     {
-        if (!isGone && volume.Status?.Phase is null or ScmPhase.Pending)
-            _pending[volume.Metadata.Name] = volume;
-        else
-            _pending.TryRemove(volume.Metadata.Name, out _);
+        string name = volume.Metadata.Name;
+        if (isGone || volume.Status?.Phase == ScmPhase.Failed)
+            _pending.TryRemove(name, out _);
+        else if (volume.Status?.Phase != ScmPhase.Ready || _pending.ContainsKey(name))
+            _pending[name] = volume;
+    }
+
+    /// <summary>A node that publishes has counted what it made before.</summary>
+    private void Note(ScmNode node, bool isGone)
+    {
+        foreach ((string name, ScmVolume volume) in _pending)
+        {
+            if (volume.Spec.Node == node.Metadata.Name && volume.Status?.Phase == ScmPhase.Ready)
+                _pending.TryRemove(name, out _);
+        }
     }
 }
