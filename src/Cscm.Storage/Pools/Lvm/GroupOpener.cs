@@ -116,6 +116,9 @@ internal sealed class GroupOpener(PoolOptions options, string driverId, string d
                         + $"or name the pool differently; only if its volumes are to be lost, ndctl destroy-namespace --force {other.Name}");
             }
         }
+        // A region that is disabled shows none of its namespaces, and so all of it as free.
+        if (!Directory.Exists($"/sys/bus/nd/devices/{regionName}/driver"))
+            throw Missing(new PoolSource(PoolSourceKind.Region, regionName));
         RegionRules.RequireCarvable(region, options.Name);
         long alignmentBytes = region.AlignmentBytes ?? NamespaceSizes.AlignmentBytes;
         long shareBytes = Sizes.RoundUp((options.SizeBytes + options.Sources.Count - 1) / options.Sources.Count) + MetadataBytes;
