@@ -28,9 +28,8 @@ internal sealed class ClusterState
     public Task RunAsync(CancellationToken cancellationToken)
         => Task.WhenAll(Volumes.RunAsync(cancellationToken), Snapshots.RunAsync(cancellationToken), Nodes.RunAsync(cancellationToken));
 
-    /// <summary>What volumes in the making will take of a node's pool; of those that name no pool, of any.</summary>
-    public long PendingBytes(string node, string pool)
-        => _pending.IsEmpty ? 0 : _pending.Values.Where(volume => volume.Spec.Node == node && (volume.Spec.Pool ?? pool) == pool).Sum(volume => volume.Spec.RequiredBytes);
+    /// <summary>What volumes will take, or took unpublished, of each node's pools.</summary>
+    public PendingBytes ReadPending() => new(_pending.Values);
 
     private void Note(ScmVolume volume, bool isGone)
     {
@@ -50,4 +49,13 @@ internal sealed class ClusterState
                 _pending.TryRemove(name, out _);
         }
     }
+}
+
+/// <summary>One reading for a choice among all nodes.</summary>
+internal sealed class PendingBytes(ICollection<ScmVolume> volumes)
+{
+    private readonly ILookup<string, ScmVolume> _byNode = volumes.ToLookup(volume => volume.Spec.Node, StringComparer.Ordinal);
+
+    /// <summary>Volumes that name no pool count against each.</summary>
+    public long Of(string node, string pool) => _byNode[node].Where(volume => (volume.Spec.Pool ?? pool) == pool).Sum(volume => volume.Spec.RequiredBytes);
 }

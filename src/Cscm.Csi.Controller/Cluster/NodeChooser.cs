@@ -18,6 +18,7 @@ internal sealed class NodeChooser(ClusterState state)
     {
         var places = new List<(Place Place, int Preference, bool IsDefault, long FreeBytes)>();
         bool isServed = false, isFitting = false;
+        PendingBytes unpublished = state.ReadPending();
         foreach (ScmNode node in Admitted(where))
         {
             int preference = IndexOf(where.Preferred, node.Metadata.Name);
@@ -27,7 +28,7 @@ internal sealed class NodeChooser(ClusterState state)
                 if (spec.Size.LimitBytes > 0 && spec.Size.LimitBytes < offer.MinimumVolumeBytes)
                     continue;
                 isFitting = true;
-                long pending = state.PendingBytes(node.Metadata.Name, pool.Name);
+                long pending = unpublished.Of(node.Metadata.Name, pool.Name);
                 long wanted = Math.Max(spec.Size.RequiredBytes, offer.MinimumVolumeBytes);
                 if (Math.Min(offer.MaximumVolumeBytes, offer.AvailableBytes - pending) >= wanted)
                     places.Add((new Place(node.Metadata.Name, pool.Name), preference, pool.IsDefault, offer.AvailableBytes - pending));
@@ -46,11 +47,12 @@ internal sealed class NodeChooser(ClusterState state)
     public PoolCapacity CapacityOf(string? pool, AccessType access, string? fileSystem, NodeTerms where)
     {
         long available = 0, maximum = 0, minimum = long.MaxValue, total = 0;
+        PendingBytes unpublished = state.ReadPending();
         foreach (ScmNode node in Admitted(where))
         {
             foreach ((ScmPool candidate, ScmOffer offer) in Offers(node, pool, access, fileSystem))
             {
-                long free = Math.Max(0, offer.AvailableBytes - state.PendingBytes(node.Metadata.Name, candidate.Name));
+                long free = Math.Max(0, offer.AvailableBytes - unpublished.Of(node.Metadata.Name, candidate.Name));
                 available += free;
                 maximum = Math.Max(maximum, Math.Min(offer.MaximumVolumeBytes, free));
                 minimum = Math.Min(minimum, offer.MinimumVolumeBytes);
