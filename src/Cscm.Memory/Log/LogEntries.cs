@@ -235,20 +235,22 @@ internal static unsafe class LogEntries
 
     private static void ApplyBit(MediumPort medium, ChunkHeader* header, int index, bool set, ulong salt)
     {
-        // Other transactions change other bits of this word at the same time, hence interlocked; the sum follows only a change.
+        // Other transactions change other bits of this word at the same time, hence interlocked; nobody else changes this one. The sum follows only a change.
         ulong* word = BitmapWord(header, index);
         ulong mask = 1UL << (index & 63);
-        ulong mix = MediaHash.Mix((ulong)index, salt);
-        if (set)
+        if ((Volatile.Read(ref *word) & mask) != 0 != set)
         {
-            if ((Interlocked.Or(ref *word, mask) & mask) == 0)
+            ulong mix = MediaHash.Mix((ulong)index, salt);
+            if (set)
             {
+                Interlocked.Or(ref *word, mask);
                 Interlocked.Add(ref header->BitmapSum, mix);
             }
-        }
-        else if ((Interlocked.And(ref *word, ~mask) & mask) != 0)
-        {
-            Interlocked.Add(ref header->BitmapSum, 0 - mix);
+            else
+            {
+                Interlocked.And(ref *word, ~mask);
+                Interlocked.Add(ref header->BitmapSum, 0 - mix);
+            }
         }
 
         medium.Stored(PersistSite.StoreHome, (byte*)word, sizeof(ulong));

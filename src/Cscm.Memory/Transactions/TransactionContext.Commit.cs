@@ -17,15 +17,19 @@ internal sealed unsafe partial class TransactionContext
             _copies.StageChanges(_staging);
         }
 
+        long unappliedBytes = 0;
         if ((_new.Count | _freedCount) != 0)
         {
             StageAllocation();
-            StageNewContent();
+            if (_new.Count != 0)
+            {
+                unappliedBytes = StageNewContent();
+            }
         }
 
         if (!_staging.IsEmpty)
         {
-            ulong sequence = CommitRecord();
+            ulong sequence = CommitRecord(unappliedBytes);
             if ((_new.Count | _freedCount) != 0 || _overflow is not null)
             {
                 SettleAllocation(sequence);
@@ -36,7 +40,8 @@ internal sealed unsafe partial class TransactionContext
         Depth = 0;
     }
 
-    private ulong CommitRecord()
+    /// <param name="unappliedBytes">Of entries at the end whose homes hold them already.</param>
+    private ulong CommitRecord(long unappliedBytes)
     {
         long recordBytes = _staging.Seal();
         LogArea log = _core.Log;
@@ -58,7 +63,7 @@ internal sealed unsafe partial class TransactionContext
             TellParticipants();
         }
 
-        LogEntries.Apply(_medium, _core.Geometry, _core.Salt, _staging.Entries, _staging.End);
+        LogEntries.Apply(_medium, _core.Geometry, _core.Salt, _staging.Entries, _staging.End - unappliedBytes);
         log.Applied(lane);
         bool halfFull = log.IsHalfFull(lane);
         log.Release(lane);
@@ -138,10 +143,10 @@ internal sealed unsafe partial class TransactionContext
     }
 
     /// <summary>
-    /// Logs what new blocks hold, if it is little. Written back under the record's own fence instead, it could be missing while the
-    /// record is whole: recovery would then show a transaction that was not acknowledged, by half (docs/decisions/0014).
+    /// Logs what new blocks hold, if it is little; returns the bytes of entries for it. Written back under the record's own fence instead, it
+    /// could be missing while the record is whole: recovery would then show a transaction that was not acknowledged, by half (docs/decisions/0014).
     /// </summary>
-    private void StageNewContent()
+    private long StageNewContent()
     {
         ReadOnlySpan<Block> blocks = _new.Blocks;
         long bytes = 0;
@@ -151,13 +156,21 @@ internal sealed unsafe partial class TransactionContext
         }
 
         _newIsLogged = bytes <= MaxLoggedNewBytes;
-        if (_newIsLogged)
+        if (!_newIsLogged)
         {
-            for (int i = 0; i < blocks.Length; i++)
-            {
-                _staging.Write(blocks[i].Offset, _heap + blocks[i].Offset, _new.SizeBytes(i));
-            }
+            return 0;
         }
+
+        long before = _staging.LengthBytes;
+        for (int i = 0; i < blocks.Length; i++)
+        {
+            long offset = blocks[i].Offset;
+            long size = _new.SizeBytes(i);
+            _medium.StoredUnseen(PersistSite.StoreNewBlock, _heap + offset, size);
+            _staging.Write(offset, _heap + offset, size);
+        }
+
+        return _staging.LengthBytes - before;
     }
 
     /// <summary>Makes large new blocks durable before the record that makes them reachable: the one case of a second fence.</summary>

@@ -19,6 +19,9 @@ internal sealed unsafe partial class TransactionContext : IDisposable
 
     /// <summary>New blocks with no more than this together are logged; past it, streaming the bytes twice costs more than a second fence.</summary>
     private const long MaxLoggedNewBytes = 8 * 1024;
+
+    /// <summary>More freed blocks have a set beside their list.</summary>
+    private const int FreedSearched = 16;
     private readonly HeapCore _core;
     private readonly MediumPort _medium;
     private readonly byte* _heap;
@@ -26,7 +29,8 @@ internal sealed unsafe partial class TransactionContext : IDisposable
     private readonly WorkingCopies _copies = new();
     private readonly NewBlocks _new = new();
     private readonly int _ownLane;
-    private Block[] _freed = new Block[16];
+    private readonly HashSet<Block> _freedSet = [];
+    private Block[] _freed = new Block[FreedSearched];
     private int _freedCount;
     private QuarantineBatch _quarantine = new();
     private LineShadow? _shadow;
@@ -277,6 +281,10 @@ internal sealed unsafe partial class TransactionContext : IDisposable
         }
 
         _freed[_freedCount++] = block;
+        if (_freedCount > FreedSearched)
+        {
+            NoteFreed();
+        }
     }
 
     public void ThrowIfDurable(in Block block)
@@ -395,17 +403,15 @@ internal sealed unsafe partial class TransactionContext : IDisposable
         }
     }
 
-    private bool IsFreed(in Block block)
-    {
-        for (int i = 0; i < _freedCount; i++)
-        {
-            if (_freed[i] == block)
-            {
-                return true;
-            }
-        }
+    private bool IsFreed(in Block block) =>
+        _freedCount > FreedSearched ? _freedSet.Contains(block) : _freed.AsSpan(0, _freedCount).Contains(block);
 
-        return false;
+    private void NoteFreed()
+    {
+        for (int i = _freedSet.Count; i < _freedCount; i++)
+        {
+            _freedSet.Add(_freed[i]);
+        }
     }
 
     private void Reset()
@@ -419,6 +425,7 @@ internal sealed unsafe partial class TransactionContext : IDisposable
         {
             Array.Clear(_freed, 0, _freedCount);
             _freedCount = 0;
+            _freedSet.Clear();
         }
 
         if (_copies.Count != 0)
