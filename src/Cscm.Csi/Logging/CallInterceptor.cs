@@ -47,11 +47,11 @@ public sealed partial class CallInterceptor(ILogger<CallInterceptor> logger, Cal
     }
 
     private Call Begin<TRequest>(TRequest request, ServerCallContext context)
+        where TRequest : class
     {
-        var message = request as IMessage;
-        if (message is not null && logger.IsEnabled(LogLevel.Debug))
+        if (request is IMessage message && logger.IsEnabled(LogLevel.Debug))
             LogRequest(logger, context.Method, SecretStripper.Format(message));
-        return new Call(context.Method, message is null ? "" : CallSubject.Of(message), Stopwatch.GetTimestamp());
+        return new Call(context.Method, CallSubject.Of(request), Stopwatch.GetTimestamp());
     }
 
     private RpcException Fail(Exception exception, in Call call, ServerCallContext context)

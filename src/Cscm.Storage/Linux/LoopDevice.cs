@@ -78,11 +78,11 @@ internal sealed class LoopDevice : IDisposable
         return devices;
     }
 
-    /// <summary>Makes a device show its backing file's new size.</summary>
+    /// <summary>Makes a device show its backing file's new size; one that has been detached meanwhile has none to show.</summary>
     public static void RefreshCapacity(string device)
     {
         using SafeFileHandle handle = OpenDevice(device);
-        if (NativeMethods.Ioctl((int)handle.DangerousGetHandle(), SetCapacityRequest, 0) < 0)
+        if (NativeMethods.Ioctl((int)handle.DangerousGetHandle(), SetCapacityRequest, 0) < 0 && Marshal.GetLastPInvokeError() != (int)Errno.ENXIO)
             LinuxException.ThrowLast($"refresh the capacity of {device}");
     }
 
