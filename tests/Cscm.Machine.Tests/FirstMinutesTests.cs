@@ -30,7 +30,7 @@ public sealed class FirstMinutesTests
     {
         string adapted = line.Replace("200Gi", "900Mi", StringComparison.Ordinal).Replace("10Gi", "400Mi", StringComparison.Ordinal);
         return line.StartsWith(Serve, StringComparison.Ordinal)
-            ? adapted.Replace(" &", " > /tmp/serve.log 2>&1 &", StringComparison.Ordinal) + "\nfor _ in $(seq 300); do [ -S /run/cscm/csi.sock ] && cscm pools >/dev/null && break; sleep 0.1; done"
+            ? adapted.Replace(" &", " > /tmp/serve.log 2>&1 &", StringComparison.Ordinal) + "\nfor _ in $(seq 300); do [ ! -S /run/cscm/csi.sock ] || break; sleep 0.1; done"
             : adapted;
     }
 

@@ -107,10 +107,6 @@ public sealed class LvmTests
         Assert.Contains("stores become durable by a flush request only (VirtioPmem): use a pool on an NVDIMM or CXL region, or dax: preferred", result.Output, StringComparison.Ordinal);
     }
 
-    [MachineFact]
-    public Task After_a_power_cut_in_the_middle_of_anything_an_lvm_pool_holds_what_it_promised()
-        => PowerCuts.RunAsync("name=fast,kind=lvm,size=400Mi,source=region0");
-
     /// <summary>Starts the suite over a pool that must not be taken; returns what it said.</summary>
     private static async Task<string> RefuseAsync(VirtualMachine machine, string pool)
     {

@@ -41,15 +41,11 @@ public sealed class NamespacePoolTests
             """], limit: TimeSpan.FromMinutes(3));
         beside.EnsureSuccess();
         ExecResult refused = await machine.RunAsync(["sh", "-c", $"{Suite} {Pool}"], limit: TimeSpan.FromMinutes(3));
-        Assert.Equal(3, refused.ExitCode);
+        Assert.True(refused.ExitCode == 3, $"{refused.ExitCode}: {refused.Output}{refused.Error}");
         Assert.Contains("region0 holds 1 volumes of another driver", refused.Error, StringComparison.Ordinal);
         Assert.Contains("restore that driver's state directory", refused.Error, StringComparison.Ordinal);
         await machine.MustRunScriptAsync("sha256sum -c /tmp/before; ndctl list --namespaces | grep cscm.0123456789ab");
     }
-
-    [MachineFact]
-    public Task After_a_power_cut_in_the_middle_of_anything_a_namespace_pool_holds_what_it_promised()
-        => PowerCuts.RunAsync("name=fast,kind=namespace,size=500Mi,source=region0");
 
     [MachineFact]
     public async Task A_region_is_prepared_only_when_told_to_and_only_when_it_is_empty()

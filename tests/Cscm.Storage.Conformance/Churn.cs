@@ -85,7 +85,8 @@ internal static class Churn
     private static async Task GrowAsync(Bed bed, VolumeInfo volume)
     {
         long sizeBytes = bed.Manager.GetVolume(volume.Id).CapacityBytes + (8 * Bed.MiB);
-        if (sizeBytes > 3 * bed.SmallBytes)
+        // A namespace in use cannot grow.
+        if (sizeBytes > 3 * bed.SmallBytes || volume.PoolKind == PoolKind.Namespace)
             return;
         ExpandResult result = await bed.Manager.ExpandVolumeAsync(volume.Id, new SizeRange(sizeBytes, 0), CancellationToken.None);
         if (result.NodeExpansionRequired)

@@ -4,6 +4,7 @@
 //   verify                         reads what a churn said, recovers what a kill or power cut left, and holds it against that
 //   delete [--dax POLICY]          fills a volume with a secret, deletes it, and erases it slowly until it is killed
 //   finish                         recovers, erases the rest, and searches the medium and a new volume for the secret
+// Exit code 3: the pool is refused.
 using Cscm.Storage;
 using Cscm.Storage.Conformance;
 
@@ -28,14 +29,23 @@ for (int i = args[0].StartsWith('-') ? 0 : 1; i + 1 < args.Length; i += 2)
 if (root.Length == 0 || pool is null)
     return await UsageAsync();
 DaxPolicy? policy = dax.Length > 0 ? Enum.Parse<DaxPolicy>(dax, ignoreCase: true) : null;
-switch (mode)
+try
 {
-    case "suite": return await RunSuiteAsync();
-    case "churn": return await Churn.RunAsync(pool, root, seed);
-    case "verify": return await Churn.VerifyAsync(pool, root, await Console.In.ReadToEndAsync());
-    case "delete": return await SlowErasure.DeleteAsync(pool, root, policy);
-    case "finish": return await SlowErasure.FinishAsync(pool, root);
-    default: return await UsageAsync();
+    return mode switch
+    {
+        "suite" => await RunSuiteAsync(),
+        "churn" => await Churn.RunAsync(pool, root, seed),
+        "verify" => await Churn.VerifyAsync(pool, root, await Console.In.ReadToEndAsync()),
+        "delete" => await SlowErasure.DeleteAsync(pool, root, policy),
+        "finish" => await SlowErasure.FinishAsync(pool, root),
+        _ => await UsageAsync(),
+    };
+}
+catch (StorageException refusal)
+{
+    // The pool itself cannot be had: what a test of refusals waits for.
+    await Console.Error.WriteLineAsync(refusal.Message);
+    return 3;
 }
 
 async Task<int> RunSuiteAsync()

@@ -162,12 +162,13 @@ internal sealed unsafe class HeapMapping : IDisposable
         }
         else
         {
-            mapped = LibC.Map(Start + from, length, protection, LibC.MapSharedValidate | LibC.MapSync | LibC.MapFixed, Descriptor, from);
-            IsSynchronous = mapped != LibC.MapFailed;
-            if (!IsSynchronous)
+            if (SizeBytes == 0)
             {
-                mapped = LibC.Map(Start + from, length, protection, LibC.MapShared | LibC.MapFixed, Descriptor, from);
+                IsSynchronous = TakesMapSync();
             }
+
+            int flags = IsSynchronous ? LibC.MapSharedValidate | LibC.MapSync : LibC.MapShared;
+            mapped = LibC.Map(Start + from, length, protection, flags | LibC.MapFixed, Descriptor, from);
         }
 
         if (mapped == LibC.MapFailed)
@@ -176,5 +177,15 @@ internal sealed unsafe class HeapMapping : IDisposable
         }
 
         SizeBytes = sizeBytes;
+    }
+
+    /// <summary>
+    /// Tried at a place of its own (2 MiB: device-dax maps no less). Where the file system refuses MAP_SYNC, it does so late: a fixed mapping has by then lost what it was to
+    /// replace, and another thread's mapping may take the hole.
+    /// </summary>
+    private bool TakesMapSync()
+    {
+        byte* probe = LibC.Map(null, (nuint)Alignment, LibC.ProtRead, LibC.MapSharedValidate | LibC.MapSync, Descriptor, 0);
+        return probe != LibC.MapFailed && LibC.Unmap(probe, (nuint)Alignment) == 0;
     }
 }

@@ -15,7 +15,8 @@ internal sealed unsafe partial class ProbeMapping : IDisposable
 
     private const int ProtectionNone = 0, ProtectionReadWrite = 3;
     private const int MapPrivateAnonymousNoReserve = 0x2 | 0x20 | 0x4000;
-    private const int MapSharedValidateSyncFixed = 0x3 | 0x80000 | 0x10;
+    private const int MapSharedValidateSync = 0x3 | 0x80000;
+    private const int MapFixed = 0x10;
     private const int ThisThread = 1;
     private const nint Failed = -1;
 
@@ -35,16 +36,25 @@ internal sealed unsafe partial class ProbeMapping : IDisposable
     /// <summary>Maps the file; null if the file system or its device refuses MAP_SYNC.</summary>
     public static ProbeMapping? TryMapSync(ProbeFile file, long sizeBytes)
     {
+        // First where nothing is: a file system that refuses late has by then unmapped what a fixed mapping was to replace, and another
+        // thread's mapping may take the hole.
+        nint tried = Map(0, (nint)PageBytes, ProtectionReadWrite, MapSharedValidateSync, file.Descriptor, 0);
+        if (tried == Failed)
+        {
+            var error = new LinuxException(Marshal.GetLastPInvokeError(), "map the probe file");
+            return error.Errno is Errno.EOPNOTSUPP or Errno.EINVAL or Errno.ENODEV ? null : throw error;
+        }
+        _ = Unmap(tried, (nint)PageBytes);
+
         nint reservedBytes = (nint)(sizeBytes + HugePageBytes);
         nint reserved = Map(0, reservedBytes, ProtectionNone, MapPrivateAnonymousNoReserve, -1, 0);
         if (reserved == Failed)
             LinuxException.ThrowLast("reserve addresses for the probe file");
         nint start = (nint)((reserved + HugePageBytes - 1) & ~(HugePageBytes - 1));
-        if (Map(start, (nint)sizeBytes, ProtectionReadWrite, MapSharedValidateSyncFixed, file.Descriptor, 0) != Failed)
-            return new ProbeMapping(reserved, reservedBytes, start, sizeBytes);
-        var error = new LinuxException(Marshal.GetLastPInvokeError(), "map the probe file");
-        _ = Unmap(reserved, reservedBytes);
-        return error.Errno is Errno.EOPNOTSUPP or Errno.EINVAL or Errno.ENODEV ? null : throw error;
+        // What is left of the reservation after a failure is not given back: it may be somebody else's by now.
+        if (Map(start, (nint)sizeBytes, ProtectionReadWrite, MapSharedValidateSync | MapFixed, file.Descriptor, 0) == Failed)
+            LinuxException.ThrowLast("map the probe file");
+        return new ProbeMapping(reserved, reservedBytes, start, sizeBytes);
     }
 
     /// <summary>

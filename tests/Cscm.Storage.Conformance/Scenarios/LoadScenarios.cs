@@ -14,6 +14,8 @@ internal static class LoadScenarios
         string target = await bed.PublishAsync(volume);
         using var stop = new CancellationTokenSource();
         Task<long> writer = Task.Run(() => Append(Path.Combine(target, "log"), bed.SmallBytes / 4, stop.Token));
+        while (!writer.IsCompleted && !(File.Exists(Path.Combine(target, "log")) && new FileInfo(Path.Combine(target, "log")).Length > 0))
+            await Task.Delay(1);
         long sizeBytes = volume.CapacityBytes;
         for (int step = 0; step < 3; step++)
         {
