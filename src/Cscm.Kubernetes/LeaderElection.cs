@@ -140,7 +140,10 @@ public sealed partial class LeaderElection(IKubernetes client, string @namespace
         };
     }
 
-    /// <summary>Lets the next replica lead at once rather than when the lease has run out.</summary>
+    /// <summary>
+    /// Lets the next replica lead at once rather than when the lease has run out. Reads it first: stopping may have cut off a renewal
+    /// that the server had carried out, and what we last saw is then out of date.
+    /// </summary>
     private async Task ReleaseAsync()
     {
         if (_seen?.Spec.HolderIdentity != identity)
@@ -148,7 +151,9 @@ public sealed partial class LeaderElection(IKubernetes client, string @namespace
         using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(2));
         try
         {
-            await client.ReplaceAsync(_leases, _seen with { Spec = _seen.Spec with { HolderIdentity = "", LeaseDurationSeconds = 1 } }, patience.Token);
+            Lease lease = await client.GetAsync(_leases, name, patience.Token);
+            if (lease.Spec.HolderIdentity == identity)
+                await client.ReplaceAsync(_leases, lease with { Spec = lease.Spec with { HolderIdentity = "", LeaseDurationSeconds = 1 } }, patience.Token);
         }
         catch (Exception e) when (e is KubernetesException or OperationCanceledException)
         {

@@ -20,6 +20,9 @@ public sealed record Fault
     /// <summary>The request is carried out, and the connection breaks before the answer.</summary>
     public bool IsAnswerLost { get; init; }
 
+    /// <summary>Called between the act and its answer.</summary>
+    public Action? WhenActed { get; init; }
+
     public static Fault Of(int code, string reason, int? retryAfterSeconds = null)
         => new() { Refusal = new ApiException(code, reason, $"the emulator was told to say {reason}", retryAfterSeconds) };
 }

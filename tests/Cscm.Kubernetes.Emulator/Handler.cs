@@ -62,6 +62,7 @@ internal sealed class Handler
                 return;
             }
             (int code, JsonObject answer) = await AnswerAsync(context.Request, place, table);
+            fault?.WhenActed?.Invoke();
             if (fault is { IsAnswerLost: true })
                 context.Abort();
             else

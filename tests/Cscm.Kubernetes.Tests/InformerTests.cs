@@ -103,10 +103,10 @@ public sealed class InformerTests : IAsyncLifetime, IDisposable
     public async Task Bookmarks_keep_a_quiet_watch_alive_and_its_place_fresh()
     {
         _api.BookmarkEvery = TimeSpan.FromMilliseconds(50);
-        Informer<ScmVolume> informer = await RunAsync(s_fast with { LongestSilence = TimeSpan.FromSeconds(1.5) });
+        Informer<ScmVolume> informer = await RunAsync(s_fast with { LongestSilence = TimeSpan.FromSeconds(3) });
         long watches = _api.Counts.Of("watch", "scmvolumes");
         // Other types move the server's version on; only bookmarks tell this watch.
-        for (int i = 0; i < 30; i++)
+        for (int i = 0; i < 45; i++)
         {
             await _client.CreateAsync(Resources.ScmNodes, new ScmNode { Metadata = new ObjectMeta { Name = $"n{i}" } }, default);
             await Task.Delay(100);

@@ -9,23 +9,43 @@ public sealed class LeaderElectionTests
     private static readonly TimeSpan s_lease = TimeSpan.FromSeconds(1.2);
     private static readonly TimeSpan s_renew = TimeSpan.FromSeconds(0.3);
 
+    /// <summary>So long that no test waits for its end, however slow the machine.</summary>
+    private static readonly TimeSpan s_longLease = TimeSpan.FromSeconds(30);
+
     [Fact]
     public async Task One_of_two_leads_and_the_other_takes_over_at_once_when_it_stops()
     {
         await using ApiEmulator api = await ApiEmulator.StartAsync();
         using var client = new RestKubernetes(new ClusterConfig { Server = api.Address });
-        var first = new Candidate(client, "a");
+        var first = new Candidate(client, "a", s_longLease);
         await Eventually.TrueAsync(() => first.IsLeading);
-        var second = new Candidate(client, "b");
-        await Task.Delay(2 * s_lease);
+        var second = new Candidate(client, "b", s_longLease);
+        await Task.Delay(TimeSpan.FromSeconds(1));
         Assert.True(first.IsLeading);
         Assert.False(second.IsLeading);
         await first.StopAsync();
-        await Eventually.TrueAsync(() => second.IsLeading, s_lease);
+        await Eventually.TrueAsync(() => second.IsLeading);
         await second.StopAsync();
         Lease lease = await client.GetAsync(Resources.Leases("cscm"), "test", default);
         Assert.Equal("", lease.Spec.HolderIdentity);
         Assert.Equal(1, lease.Spec.LeaseTransitions - 1);
+    }
+
+    [Fact]
+    public async Task One_that_stops_in_the_middle_of_a_renewal_lets_the_other_lead_all_the_same()
+    {
+        await using ApiEmulator api = await ApiEmulator.StartAsync();
+        using var client = new RestKubernetes(new ClusterConfig { Server = api.Address });
+        var first = new Candidate(client, "a", s_longLease);
+        await Eventually.TrueAsync(() => first.IsLeading);
+        var second = new Candidate(client, "b", s_longLease);
+        int losses = 0;
+        // The renewal is carried out, and whoever asked for it has gone when the answer should come.
+        api.Faults.OnRequest = call => call.Verb == "update" && Interlocked.Increment(ref losses) == 1 ? new Fault { WhenActed = first.BeginStop, IsAnswerLost = true } : null;
+        await Eventually.TrueAsync(() => Volatile.Read(ref losses) > 0);
+        await first.StopAsync();
+        await Eventually.TrueAsync(() => second.IsLeading);
+        await second.StopAsync();
     }
 
     [Fact]
@@ -72,9 +92,9 @@ public sealed class LeaderElectionTests
         private readonly Task _run;
         private int _terms;
 
-        public Candidate(IKubernetes client, string identity)
+        public Candidate(IKubernetes client, string identity, TimeSpan? lease = null)
         {
-            var election = new LeaderElection(client, "cscm", "test", identity, NullLogger.Instance) { LeaseDuration = s_lease, RenewEvery = s_renew };
+            var election = new LeaderElection(client, "cscm", "test", identity, NullLogger.Instance) { LeaseDuration = lease ?? s_lease, RenewEvery = s_renew };
             _run = RunAsync(election);
         }
 
@@ -82,9 +102,11 @@ public sealed class LeaderElectionTests
 
         public int Terms => _terms;
 
+        public void BeginStop() => _stop.TrySetResult();
+
         public async Task StopAsync()
         {
-            _stop.SetResult();
+            BeginStop();
             await _run;
         }
 

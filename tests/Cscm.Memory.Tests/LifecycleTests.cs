@@ -1,9 +1,11 @@
 using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
 using Cscm.Memory.Medium;
+using Cscm.Memory.Native;
 
 namespace Cscm.Memory.Tests;
 
-public sealed class LifecycleTests
+public sealed partial class LifecycleTests
 {
     [Fact]
     public async Task A_heap_grows_while_it_is_used_and_opens_at_its_new_size()
@@ -187,6 +189,20 @@ public sealed class LifecycleTests
 
         ScmCorruptionException truncated = Assert.Throws<ScmCorruptionException>(() => ScmHeap.Open(test.Path));
         Assert.Contains("truncated", truncated.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_closed_heap_is_unlocked_though_a_child_still_holds_its_descriptor()
+    {
+        using var test = new TestHeap();
+        test.Heap.Dispose();
+        HeapMapping mapping = HeapMapping.Open(test.Path, create: false, isReadOnly: false, 0, preallocate: false, 0);
+        // As a fork leaves it in the child until that executes its program.
+        using var held = new SafeFileHandle(Duplicate(mapping.Descriptor), ownsHandle: true);
+        Assert.False(held.IsInvalid);
+        Assert.Throws<ScmHeapInUseException>(() => ScmHeap.Open(test.Path));
+        mapping.Dispose();
+        using ScmHeap again = ScmHeap.Open(test.Path);
     }
 
     [Fact]
@@ -377,6 +393,9 @@ public sealed class LifecycleTests
 
         HeapChecker Checker() => new HeapChecker(test.Heap).Register<Ptr<long>>("root", (heap, self, visit) => visit.Visit(heap.Get(self)));
     }
+
+    [LibraryImport("libc", EntryPoint = "dup")]
+    private static partial int Duplicate(int descriptor);
 
     private static class Before
     {

@@ -70,7 +70,7 @@ internal sealed unsafe class HeapMapping : IDisposable
         {
             if (mapping is null)
             {
-                _ = LibC.Close(fd);
+                LibC.UnlockAndClose(fd);
             }
 
             mapping?.Dispose();
@@ -126,7 +126,7 @@ internal sealed unsafe class HeapMapping : IDisposable
         {
             _isDisposed = true;
             _ = LibC.Unmap(_reserved, (nuint)_reservedBytes);
-            _ = LibC.Close(Descriptor);
+            LibC.UnlockAndClose(Descriptor);
         }
     }
 

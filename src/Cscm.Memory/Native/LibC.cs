@@ -26,6 +26,7 @@ internal static unsafe partial class LibC
 
     public const short LockShared = 0;
     public const short LockExclusive = 1;
+    private const short LockNone = 2;
     private const int SetOpenFileLock = 37;
 
     public const int MsSync = 4;
@@ -87,6 +88,17 @@ internal static unsafe partial class LibC
     {
         var range = new FileLock { Type = type };
         return Control(fd, SetOpenFileLock, &range) == 0;
+    }
+
+    /// <summary>
+    /// Closes a descriptor and ends its lock. Closing alone does not: a child that another thread has just forked holds the open file
+    /// description until it executes its program.
+    /// </summary>
+    public static void UnlockAndClose(int fd)
+    {
+        var range = new FileLock { Type = LockNone };
+        _ = Control(fd, SetOpenFileLock, &range);
+        _ = Close(fd);
     }
 
     [LibraryImport(Library, EntryPoint = "fcntl", SetLastError = true)]
