@@ -38,6 +38,18 @@ public sealed class PublishTests
         VolumeTests.AssertEmpty(storage);
     }
 
+    /// <summary>As the kubelet asks before it unstages: mounts of the same device with the same root are someone else's use of it.</summary>
+    [Theory]
+    [InlineData("file")]
+    [InlineData("dram")]
+    public async Task What_is_staged_is_mounted_nowhere_else(string pool)
+    {
+        await using StorageFixture storage = await StorageFixture.OpenAsync();
+        string stage = await storage.StageAsync(await storage.CreateAsync("data", pool: pool));
+        MountEntry staged = MountTable.Read().Last(mount => mount.MountPoint == stage);
+        Assert.DoesNotContain(MountTable.Read(), mount => mount.MountPoint != stage && (mount.Device, mount.Root) == (staged.Device, staged.Root));
+    }
+
     [Fact]
     public async Task Read_only_means_read_only_for_that_target_alone()
     {

@@ -16,6 +16,12 @@ internal sealed class DramPool : IScmPool
     private const long MinimumInodes = 1024;
     private const string FileSystem = "tmpfs";
 
+    /// <summary>
+    /// What consumers see, in the tmpfs. Not its root: of a mount whose device and root are mounted elsewhere too, the kubelet believes
+    /// that someone else uses it, and never unstages it.
+    /// </summary>
+    private const string ContentName = "content";
+
     private static readonly bool s_hasHugePages = System.IO.Directory.Exists("/sys/kernel/mm/transparent_hugepage");
 
     private readonly string _sourceName;
@@ -119,9 +125,10 @@ internal sealed class DramPool : IScmPool
 
     public void Mount(VolumeRecord volume, SafePath target, MountFlags flags, bool isReadOnly)
     {
-        using SafePath mount = OpenMount(volume);
+        OpenMount(volume).Dispose();
+        using SafePath content = OpenContent(ObjectIds.KeyOf(volume.Id));
         _steps.Reached("dram.bind");
-        Mounts.Bind(mount, target, flags.Attributes | (isReadOnly ? MountAttribute.ReadOnly : MountAttribute.None));
+        Mounts.Bind(content, target, flags.Attributes | (isReadOnly ? MountAttribute.ReadOnly : MountAttribute.None));
     }
 
     public bool IsMountOf(VolumeRecord volume, PathStatus path)
@@ -231,7 +238,11 @@ internal sealed class DramPool : IScmPool
         using SafePath directory = SafePath.OpenOrCreateDirectory(PathOf(key), 0x1C0);
         _steps.Reached("dram.mount");
         Mounts.MountFileSystem(FileSystem, _sourceName, options, MountAttribute.None, directory);
+        _steps.Reached("dram.make-content");
+        OpenContent(key).Dispose();
     }
+
+    private SafePath OpenContent(string key) => SafePath.OpenOrCreateDirectory(Path.Combine(PathOf(key), ContentName), 0x1ED);
 
     private IEnumerable<FileSystemOption> HugeOption(VolumeSettings settings)
     {
