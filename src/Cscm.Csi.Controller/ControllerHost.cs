@@ -26,8 +26,6 @@ internal sealed record ControllerSettings
 /// <summary>The composition of the cluster's controller: watches below, CSI services above, Kestrel around.</summary>
 internal static partial class ControllerHost
 {
-    private const string LeaseName = "cscm-controller";
-
     private static readonly Service[] s_services = [Service.ControllerService, Service.VolumeAccessibilityConstraints];
 
     public static async Task RunAsync(ControllerSettings settings, CancellationToken cancellationToken)
@@ -42,7 +40,8 @@ internal static partial class ControllerHost
         var cluster = new ClusterController(client, new InformerOptions(), garbage, log);
         string identity = $"{Environment.MachineName}_{Guid.NewGuid():N}";
         string electionNamespace = settings.ElectionNamespace.Length == 0 ? config.Namespace : settings.ElectionNamespace;
-        var election = new LeaderElection(client, electionNamespace, LeaseName, identity, log);
+        // Two installations may share a namespace, never a driver's name.
+        var election = new LeaderElection(client, electionNamespace, $"{settings.Driver.DriverName}-controller", identity, log);
 
         IServiceCollection services = builder.Services;
         services.AddSingleton(cluster.Volumes);
@@ -51,6 +50,7 @@ internal static partial class ControllerHost
         services.AddSingleton(new IdentityServices(s_services, settings.Driver.DriverName));
         services.AddSingleton<ControllerService>();
         services.AddSingleton<IMetricsSource>(new ClusterMetrics(cluster, election));
+        services.AddSingleton<IMetricsSource, ProcessMetrics>();
         services.AddSingleton<IMetricsSource>(new ApiMetrics(() => statistics.ByMethod));
         await using WebApplication app = builder.Build();
         using var memory = new IdleMemory();

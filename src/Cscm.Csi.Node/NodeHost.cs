@@ -53,6 +53,7 @@ internal static partial class NodeHost
         services.AddSingleton(new IdentityServices(s_services, settings.Driver.DriverName));
         services.AddSingleton<NodeService>();
         services.AddSingleton<IMetricsSource, StorageMetrics>();
+        services.AddSingleton<IMetricsSource, ProcessMetrics>();
         services.AddSingleton<IMetricsSource>(new ApiMetrics(() => statistics.ByMethod));
         await using WebApplication app = builder.Build();
         using var memory = new IdleMemory();

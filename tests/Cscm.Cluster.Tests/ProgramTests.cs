@@ -31,8 +31,10 @@ public sealed class ProgramTests
         Assert.Null(await cluster.FindVolumeAsync(volume.VolumeId));
 
         // The controller leads, says what it is, and leaves the node's calls to the node.
-        Assert.Equal("n1", Assert.Single((await cluster.Client.ListAsync(Resources.ScmNodes, new ListQuery(), default)).Items).Metadata.Name);
-        Assert.StartsWith(Environment.MachineName, (await cluster.Client.GetAsync(Resources.Leases("default"), "cscm-controller", default)).Spec.HolderIdentity, StringComparison.Ordinal);
+        ScmNode offered = Assert.Single((await cluster.Client.ListAsync(Resources.ScmNodes, new ListQuery(), default)).Items);
+        Assert.Equal("n1", offered.Metadata.Name);
+        Assert.Matches("^files [0-9.]+[KMGT]i?/[0-9.]+[KMGT]i$", offered.Status!.Summary);
+        Assert.StartsWith(Environment.MachineName, (await cluster.Client.GetAsync(Resources.Leases("default"), "cscm.io-controller", default)).Spec.HolderIdentity, StringComparison.Ordinal);
         GetPluginCapabilitiesResponse plugin = await controller.Client.Identity.GetPluginCapabilitiesAsync(new GetPluginCapabilitiesRequest(), deadline: In(5));
         Assert.Contains(plugin.Capabilities, capability => capability.Service?.Type == PluginCapability.Types.Service.Types.Type.ControllerService);
         Assert.Equal(DriverInfo.Name, (await node.Client.Identity.GetPluginInfoAsync(new GetPluginInfoRequest(), deadline: In(5))).Name);
@@ -41,6 +43,7 @@ public sealed class ProgramTests
 
         string metrics = await controller.ReadMetricsAsync();
         Assert.Contains("cscm_cluster_nodes 1\n", metrics, StringComparison.Ordinal);
+        Assert.Matches("process_resident_memory_bytes [0-9]{8}", metrics);
         Assert.Contains("cscm_leader 1\n", metrics, StringComparison.Ordinal);
         Assert.Contains("cscm_api_requests_total{method=\"POST\"}", metrics, StringComparison.Ordinal);
         Assert.Contains("cscm_pool_available_bytes{pool=\"files\"", await node.ReadMetricsAsync(), StringComparison.Ordinal);

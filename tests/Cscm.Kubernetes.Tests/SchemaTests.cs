@@ -52,6 +52,8 @@ public sealed class SchemaTests
         foreach (YamlMappingNode column in columns.Cast<YamlMappingNode>())
         {
             string path = Text(column, "jsonPath")!;
+            // Of a list the server shows the first entry and says nothing of the others.
+            Assert.DoesNotContain("[*]", path, StringComparison.Ordinal);
             if (path.StartsWith(".metadata.", StringComparison.Ordinal))
                 continue;
             YamlMappingNode at = At(Version(plural), "schema", "openAPIV3Schema");

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using System.Threading.Channels;
 using Cscm.Kubernetes;
@@ -88,10 +89,12 @@ internal sealed partial class NodeReporter(IKubernetes client, IVolumeManager vo
     private ScmNodeStatus Look()
     {
         IReadOnlyList<PoolHealth> health = volumes.GetPoolHealth();
+        IReadOnlyList<PoolInfo> pools = volumes.ListPools();
         return new ScmNodeStatus
         {
             DriverVersion = DriverInfo.Version,
-            Pools = [.. volumes.ListPools().Select(pool => Describe(pool, health))],
+            Summary = string.Join(", ", pools.Select(pool => $"{pool.Name} {Text(pool.Capacity.AvailableBytes)}/{Text(pool.Capacity.TotalBytes)}")),
+            Pools = [.. pools.Select(pool => Describe(pool, health))],
             Conditions =
             [
                 Conditions.Next(
@@ -99,6 +102,17 @@ internal sealed partial class NodeReporter(IKubernetes client, IVolumeManager vo
                     health.Count == 0 ? "Healthy" : health[0].Reason, health.Count == 0 ? "" : health[0].Message),
             ],
         };
+    }
+
+    /// <summary>In the largest binary unit that leaves at least one, as claims are written.</summary>
+    private static string Text(long bytes)
+    {
+        string[] units = ["", "Ki", "Mi", "Gi", "Ti", "Pi"];
+        int unit = 0;
+        double value = bytes;
+        for (; value >= 1024 && unit < units.Length - 1; unit++)
+            value /= 1024;
+        return string.Create(CultureInfo.InvariantCulture, $"{Math.Floor(value * 10) / 10:0.#}{units[unit]}");
     }
 
     private ScmPool Describe(PoolInfo pool, IReadOnlyList<PoolHealth> health) => new()

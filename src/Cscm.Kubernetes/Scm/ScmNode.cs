@@ -9,6 +9,9 @@ public sealed record ScmNode : KubernetesObject
 public sealed record ScmNodeStatus
 {
     public string? DriverVersion { get; init; }
+
+    /// <summary>What is free of each pool, for people: a printer column shows one value only.</summary>
+    public string? Summary { get; init; }
     public IReadOnlyList<ScmPool> Pools { get; init => field = value ?? []; } = [];
 
     /// <summary>Healthy.</summary>
