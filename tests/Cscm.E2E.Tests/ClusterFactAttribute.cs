@@ -20,3 +20,19 @@ public sealed class SnapshotFactAttribute : FactAttribute
     public SnapshotFactAttribute() => Skip = ClusterFactAttribute.Missing
         ?? (Command.TryRun("kubectl", ["get", "crd", "volumesnapshots.snapshot.storage.k8s.io"]).ExitCode == 0 ? null : "the cluster has no VolumeSnapshot API: install external-snapshotter");
 }
+
+/// <summary>As <see cref="ClusterFactAttribute"/>, for what an environment variable must make possible.</summary>
+public sealed class ClusterFactWithAttribute : FactAttribute
+{
+    /// <param name="variable">The variable.</param>
+    /// <param name="meaning">What it says when it is set.</param>
+    public ClusterFactWithAttribute(string variable, string meaning)
+    {
+        (Variable, Meaning) = (variable, meaning);
+        Skip = ClusterFactAttribute.Missing ?? (string.IsNullOrEmpty(Environment.GetEnvironmentVariable(variable)) ? $"{variable} is not set: {meaning}" : null);
+    }
+
+    public string Variable { get; }
+
+    public string Meaning { get; }
+}

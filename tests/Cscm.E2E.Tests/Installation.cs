@@ -23,16 +23,20 @@ public sealed class Installation : IDisposable
             Uninstall();
     }
 
-    internal static void Install()
+    internal static void Install(params IEnumerable<string> more)
     {
         string chart = Path.Combine(RepositoryRoot.Path, "charts", "cscm");
         string[] trial = Environment.GetEnvironmentVariable("CSCM_E2E_SCM") == "1" ? [] : ["--values", Path.Combine(chart, "values-trial.yaml")];
         Command.Run("helm",
         [
             "upgrade", Release, chart, "--install", "--namespace", Namespace, "--create-namespace", "--wait", "--timeout", "5m", .. trial,
-            "--set", $"images.registry={Setting("CSCM_E2E_REGISTRY", "cscm.io")}", "--set", $"images.tag={Setting("CSCM_E2E_TAG", "0.1.0")}",
+            "--set", $"images.registry={Setting("CSCM_E2E_REGISTRY", "cscm.io")}", "--set", $"images.tag={Setting("CSCM_E2E_TAG", "0.1.0")}", .. more,
         ]);
     }
+
+    /// <summary>Ends all of the driver's pods at once, without warning.</summary>
+    internal static void KillDriver()
+        => Command.Run("kubectl", ["--namespace", Namespace, "delete", "pods", "--selector", "app.kubernetes.io/component in (controller,node)", "--force", "--grace-period=0"]);
 
     internal static void Uninstall() => Command.Run("helm", ["uninstall", Release, "--namespace", Namespace, "--wait", "--ignore-not-found"]);
 

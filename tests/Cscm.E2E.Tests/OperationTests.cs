@@ -22,14 +22,94 @@ public sealed class OperationTests(ITestOutputHelper output)
     {
         using var space = new Space();
         space.Claim("claim", "256Mi");
-        // Runs until it is deleted: far more orders than it can hold in the time.
-        space.Start("busy", Space.Of("claim"), ["bench", "stream", "--path", "/mnt/scm", "--elements", "1000000", "--repetitions", "1000000"]);
-        Space.Await(() => space.Phase("busy"), "Running", () => space.Kubectl("describe", "pod", "busy"));
-        Command.Run("kubectl", ["--namespace", Installation.Namespace, "delete", "pods", "--selector", "app.kubernetes.io/name=cscm", "--force", "--grace-period=0"]);
+        space.StartBusy("busy", "claim");
+        Installation.KillDriver();
         space.Claim("next", "256Mi");
         space.Run("after", "next", Space.Insert(Heap, 10));
         Assert.Equal("Running", space.Phase("busy"));
         space.Kubectl("delete", "pod", "busy");
+    }
+
+    /// <summary>Ten volumes on their way through creation, mounting, use, unmounting and deletion while all driver pods die again and again.</summary>
+    [ClusterFact]
+    public void Driver_pods_may_be_killed_at_every_stage()
+    {
+        const int Volumes = 10, Deaths = 4;
+        using var space = new Space();
+        for (int i = 0; i < Volumes; i++)
+        {
+            space.Claim($"claim-{i}", "64Mi");
+            space.Start($"pod-{i}", Space.Of($"claim-{i}"), Space.Insert(Heap, 10, size: 16 << 20));
+            if (i % (Volumes / Deaths) == 0)
+                Installation.KillDriver();
+        }
+        Space.Await(
+            () => $"{space.Kubectl("get", "pods", "-o", "jsonpath={.items[*].status.phase}").Split(' ').Count(phase => phase == "Succeeded")}", $"{Volumes}",
+            () => space.Kubectl("get", "pods,events"), TimeSpan.FromMinutes(5));
+        string[] volumes = [.. Enumerable.Range(0, Volumes).Select(i => space.VolumeOf($"claim-{i}"))];
+        space.Kubectl("delete", "pods,pvc", "--all", "--wait=false");
+        Installation.KillDriver();
+        Space.Await(
+            () => $"{volumes.Count(volume => Command.TryRun("kubectl", ["get", "scmvolume", volume]).ExitCode == 0)} left", "0 left",
+            () => Command.Run("kubectl", ["get", "scmvolumes"]), TimeSpan.FromMinutes(5));
+    }
+
+    [ClusterFact]
+    public void An_upgrade_leaves_mounted_volumes_alone()
+    {
+        using var space = new Space();
+        space.Claim("claim", "256Mi");
+        space.StartBusy("busy", "claim");
+        string before = Pods();
+        // Anything that gives both pods a new template.
+        Installation.Install("--set", "podAnnotations.upgraded=yes");
+        Assert.Empty(before.Split(' ').Intersect(Pods().Split(' ')));
+        space.Claim("next", "256Mi");
+        space.Run("after", "next", Space.Insert(Heap, 10));
+        Assert.Equal("Running", space.Phase("busy"));
+        space.Kubectl("delete", "pod", "busy");
+        static string Pods() => Command.Run("kubectl", ["--namespace", Installation.Namespace, "get", "pods", "--selector", "app.kubernetes.io/component in (controller,node)", "-o", "jsonpath={.items[*].metadata.uid}"]);
+    }
+
+    [ClusterFactWith("CSCM_E2E_RESTART_API", "a program that restarts the cluster's API server and returns when it answers again")]
+    public void The_api_server_may_be_restarted()
+    {
+        using var space = new Space();
+        space.Claim("claim", "256Mi");
+        space.StartBusy("busy", "claim");
+        Command.Run(Environment.GetEnvironmentVariable("CSCM_E2E_RESTART_API")!, []);
+        space.Claim("next", "256Mi");
+        space.Run("after", "next", Space.Insert(Heap, 10));
+        Assert.Equal("Running", space.Phase("busy"));
+        space.Kubectl("delete", "pod", "busy");
+    }
+
+    [ClusterFactWith("CSCM_E2E_SPARE_NODE", "a node, not the controllers', that the cluster may lose: its Node object is deleted and not made again")]
+    public void Volumes_of_a_node_that_is_gone_for_good_can_be_deleted()
+    {
+        string node = Environment.GetEnvironmentVariable("CSCM_E2E_SPARE_NODE")!;
+        using var space = new Space();
+        space.Claim("claim", "64Mi");
+        space.Start("writer", Space.Of("claim"), Space.Insert(Heap, 10, size: 16 << 20), node: node);
+        Space.Await(() => space.Phase("writer"), "Succeeded", () => space.Kubectl("describe", "pod", "writer"));
+        string volume = space.VolumeOf("claim");
+        space.Kubectl("delete", "pod", "writer");
+        Command.Run("kubectl", ["delete", "node", node]);
+        space.Kubectl("delete", "pvc", "claim", "--wait=false");
+        Space.Await(
+            () => $"{Command.TryRun("kubectl", ["get", "scmvolume", volume]).ExitCode}", "1", () => Command.Run("kubectl", ["get", "scmvolume", volume, "-o", "yaml"]), TimeSpan.FromMinutes(5));
+        Space.Await(() => $"{Command.TryRun("kubectl", ["get", "scmnode", node]).ExitCode}", "1");
+    }
+
+    [ClusterFactWith("CSCM_E2E_SCM", "1: class cscm is real storage class memory on labelled nodes")]
+    public void A_volume_on_storage_class_memory_is_proven_to_be_dax()
+    {
+        using var space = new Space();
+        space.Claim("claim", "256Mi");
+        string probed = space.Run("probe", "claim", ["probe", "/mnt/scm"]);
+        Assert.Contains("MAP_SYNC", probed, StringComparison.Ordinal);
+        Space.Await(
+            () => Command.Run("kubectl", ["get", "scmvolume", space.VolumeOf("claim"), "-o", "jsonpath={.status.conditions[?(@.type==\"DaxProven\")].status}"]), "True", () => probed);
     }
 
     [ClusterFact]
@@ -54,7 +134,7 @@ public sealed class OperationTests(ITestOutputHelper output)
         var clock = Stopwatch.StartNew();
         for (int i = 0; i < 100; i++)
         {
-            space.Claim($"claim-{i}", "16Mi", storageClass: "cscm-dram");
+            space.Claim($"claim-{i}", "8Mi", storageClass: "cscm-dram");
             space.Start($"pod-{i}", Space.Of($"claim-{i}"), ["bench", "stream", "--path", "/mnt/scm", "--elements", "100000", "--repetitions", "2"]);
         }
         Space.Await(

@@ -39,7 +39,7 @@ internal sealed class Space : IDisposable
     }
 
     /// <summary>Starts a pod that runs <c>cscm</c> once, as an ordinary user of group 1000; with a block device as root, whose the device is.</summary>
-    public void Start(string name, JsonObject volume, string[] arguments, bool isBlock = false, bool isReadOnly = false)
+    public void Start(string name, JsonObject volume, string[] arguments, bool isBlock = false, bool isReadOnly = false, string? node = null)
     {
         volume["name"] = "scm";
         var container = new JsonObject
@@ -62,6 +62,7 @@ internal sealed class Space : IDisposable
             ["spec"] = new JsonObject
             {
                 ["restartPolicy"] = "Never",
+                ["nodeSelector"] = node is null ? null : new JsonObject { ["kubernetes.io/hostname"] = node },
                 ["terminationGracePeriodSeconds"] = 1,
                 ["securityContext"] = new JsonObject
                 {
@@ -85,9 +86,20 @@ internal sealed class Space : IDisposable
         return Logs(name);
     }
 
+    /// <summary>Starts a pod that uses the claim's memory until it is deleted, and waits until it runs.</summary>
+    public void StartBusy(string name, string claim)
+    {
+        Start(name, Of(claim), ["bench", "stream", "--path", "/mnt/scm", "--elements", "1000000", "--repetitions", "1000000"]);
+        Await(() => Phase(name), "Running", () => Kubectl("describe", "pod", name));
+    }
+
+    /// <summary>The ScmVolume behind a bound claim.</summary>
+    public string VolumeOf(string claim)
+        => Command.Run("kubectl", ["get", "pv", (string)Get("pvc", claim)["spec"]!["volumeName"]!, "-o", "jsonpath={.spec.csi.volumeHandle}"]);
+
     public static JsonObject Of(string claim) => new() { ["persistentVolumeClaim"] = new JsonObject { ["claimName"] = claim } };
 
-    public static string[] Insert(string path, long count) => ["bench", "btree", "insert", "--path", path, "--size", "67108864", "--count", $"{count}"];
+    public static string[] Insert(string path, long count, int size = 64 << 20) => ["bench", "btree", "insert", "--path", path, "--size", $"{size}", "--count", $"{count}"];
 
     public static string[] Verify(string path) => ["bench", "btree", "verify", "--path", path];
 

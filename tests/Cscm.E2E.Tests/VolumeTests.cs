@@ -41,11 +41,30 @@ public sealed class VolumeTests
         using var space = new Space();
         space.Claim("claim", "256Mi");
         space.Run("before", "claim", Space.Insert(Heap, 1000));
+        space.Kubectl("delete", "pod", "before");
         space.Claim("claim", "512Mi");
+        // A pod that came before this would be over before the kubelet looked at the claim again.
+        Space.Await(
+            () => Command.Run("kubectl", ["get", "pv", (string)space.Get("pvc", "claim")["spec"]!["volumeName"]!, "-o", "jsonpath={.spec.capacity.storage}"]), "512Mi",
+            () => space.Kubectl("describe", "pvc", "claim"));
         space.Start("after", Space.Of("claim"), Space.Verify(Heap));
-        Space.Await(() => space.Phase("after"), "Succeeded");
-        Space.Await(() => space.Kubectl("get", "pvc", "claim", "-o", "jsonpath={.status.capacity.storage}"), "512Mi", () => space.Kubectl("describe", "pvc", "claim"));
+        Space.Await(() => space.Phase("after"), "Succeeded", () => space.Kubectl("describe", "pod", "after"));
+        Space.Await(() => Capacity(space), "512Mi", () => space.Kubectl("describe", "pvc", "claim"));
     }
+
+    [ClusterFact]
+    public void A_volume_grows_while_it_is_used()
+    {
+        using var space = new Space();
+        space.Claim("claim", "64Mi", storageClass: "cscm-dram");
+        space.StartBusy("busy", "claim");
+        space.Claim("claim", "128Mi", storageClass: "cscm-dram");
+        Space.Await(() => Capacity(space), "128Mi", () => space.Kubectl("describe", "pvc", "claim"));
+        Assert.Equal("Running", space.Phase("busy"));
+        space.Kubectl("delete", "pod", "busy");
+    }
+
+    private static string Capacity(Space space) => space.Kubectl("get", "pvc", "claim", "-o", "jsonpath={.status.capacity.storage}");
 
     [SnapshotFact]
     public void Snapshots_restore_and_claims_clone_what_was_there()
