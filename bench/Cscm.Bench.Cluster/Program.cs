@@ -1,0 +1,123 @@
+using System.CommandLine;
+using System.Globalization;
+using Cscm.Bench.Cluster;
+using Cscm.Kubernetes;
+
+var node = new Option<string>("--node") { Description = "The node that all pods run on", Required = true };
+var @namespace = new Option<string>("--namespace") { Description = "Where CSCM is installed", DefaultValueFactory = _ => "cscm" };
+var driver = new Option<string>("--driver") { Description = "Its name", DefaultValueFactory = _ => "cscm.io" };
+var pools = new Option<string[]>("--pool") { Description = "Pools to measure; several are told apart by name", DefaultValueFactory = _ => ["dram"] };
+var image = new Option<string>("--image") { Description = "What the pods run; it must be on the node", DefaultValueFactory = _ => "registry.k8s.io/pause:3.10" };
+var size = new Option<string>("--size") { Description = "Of each claim", DefaultValueFactory = _ => "1Mi" };
+var rounds = new Option<int>("--rounds") { Description = "Rounds of pods: one alone five times, 10 at once, 20 at once", DefaultValueFactory = _ => 5 };
+var claimCount = new Option<int>("--claims") { Description = "Claims bound at once, 0 for none", DefaultValueFactory = _ => 500 };
+var idle = new Option<int>("--idle") { Description = "Seconds of rest in which requests are counted, before memory is read", DefaultValueFactory = _ => 60 };
+var kubelet = new Option<string>("--kubelet") { Description = "The kubelet's directory", DefaultValueFactory = _ => "/var/lib/kubelet" };
+var keep = new Option<bool>("--keep") { Description = "Leave the host-path driver installed" };
+var root = new RootCommand("CSCM beside the host-path driver in the cluster of KUBECONFIG")
+{
+    node, @namespace, driver, pools, image, size, rounds, claimCount, idle, kubelet, keep,
+};
+root.SetAction(async parsed =>
+{
+    using var client = new RestKubernetes(ClusterConfig.Find(null));
+    Contestant[] ours = [.. parsed.GetValue(pools)!.Select(pool => new Contestant(pool, parsed.GetValue(driver)!, new Dictionary<string, string> { ["pool"] = pool }))];
+    var peer = new Contestant("hostpath", "hostpath.csi.k8s.io", null);
+    Contestant[] all = [.. ours, peer];
+    var setting = new Setting(client, parsed.GetValue(node)!, parsed.GetValue(kubelet)!, parsed.GetValue(@namespace)!);
+    using var stop = new CancellationTokenSource();
+    try
+    {
+        await setting.InstallAsync(all);
+        using var pods = new Watched(client, BenchResources.Pods, "Running");
+        using var claims = new Watched(client, BenchResources.Claims, "Bound");
+        Task watching = Task.WhenAll(pods.RunAsync(stop.Token), claims.RunAsync(stop.Token));
+        await Task.WhenAll(pods.Synced, claims.Synced);
+        var starts = new PodStarts(client, pods, claims, parsed.GetValue(node)!, parsed.GetValue(image)!, parsed.GetValue(size)!);
+        var footprint = new Footprint(parsed.GetValue(@namespace)!);
+        var figures = new List<string>();
+
+        // Once each without counting: images, caches, first connections.
+        foreach (Contestant contestant in all)
+            await starts.RunAsync(contestant, 2);
+        var seconds = new Dictionary<(string Name, int AtOnce), List<double>>();
+        double requests = 0;
+        int volumes = 0;
+        for (int round = 0; round < parsed.GetValue(rounds); round++)
+        {
+            foreach (int atOnce in (int[])[1, 10, 20])
+            {
+                for (int repetition = 0; repetition < (atOnce == 1 ? 5 : 1); repetition++)
+                {
+                    // In turn, the first of a turn being another each time.
+                    foreach (Contestant contestant in all.Skip((round + repetition) % all.Length).Concat(all.Take((round + repetition) % all.Length)))
+                    {
+                        double before = await footprint.ReadRequestsAsync();
+                        IReadOnlyList<double> took = await starts.RunAsync(contestant, atOnce);
+                        if (!seconds.TryGetValue((contestant.Name, atOnce), out List<double>? sofar))
+                            seconds.Add((contestant.Name, atOnce), sofar = []);
+                        sofar.AddRange(took);
+                        if (contestant != peer)
+                        {
+                            // What the node publishes late still belongs to these volumes.
+                            await Task.Delay(TimeSpan.FromSeconds(3));
+                            (requests, volumes) = (requests + await footprint.ReadRequestsAsync() - before, volumes + atOnce);
+                        }
+                    }
+                }
+                foreach (Contestant contestant in all)
+                    Say($"round {round + 1}, {atOnce} at once, {contestant.Name}: {Percentile(seconds[(contestant.Name, atOnce)], 0.5):F2} s so far");
+            }
+        }
+        foreach (((string name, int atOnce), List<double> took) in seconds.OrderBy(pair => pair.Key.AtOnce))
+        {
+            figures.Add(Figure($"{name}_{atOnce}_p50_s", Percentile(took, 0.5)));
+            figures.Add(Figure($"{name}_{atOnce}_worst_s", took.Max()));
+        }
+        figures.Add(Figure("requests_per_volume", requests / volumes));
+
+        if (parsed.GetValue(claimCount) is > 0 and int count)
+        {
+            var binding = new Binding(client, claims, parsed.GetValue(size)!);
+            foreach (Contestant contestant in all)
+            {
+                (double bound, double removed) = await binding.RunAsync(contestant, count);
+                Say($"{contestant.Name}: {count} claims, {bound:F1} bound and {removed:F1} removed a second");
+                figures.AddRange([Figure($"{contestant.Name}_bound_per_s", bound), Figure($"{contestant.Name}_removed_per_s", removed)]);
+            }
+        }
+
+        await Task.Delay(TimeSpan.FromSeconds(15));
+        double resting = await footprint.ReadRequestsAsync();
+        await Task.Delay(TimeSpan.FromSeconds(parsed.GetValue(idle)));
+        figures.Add(Figure("idle_requests_per_minute", (await footprint.ReadRequestsAsync() - resting) * 60 / parsed.GetValue(idle)));
+        figures.Add(Figure("controller_rss_mib", await footprint.ReadResidentMebibytesAsync("cscm-controller")));
+        figures.Add(Figure("node_rss_mib", await footprint.ReadResidentMebibytesAsync("cscm-node")));
+        Console.WriteLine(string.Join(' ', figures));
+        await stop.CancelAsync();
+        await watching;
+        return 0;
+    }
+    catch (Exception exception) when (exception is InvalidOperationException or TimeoutException or KubernetesException)
+    {
+        Say($"bench/cluster: {exception.Message}");
+        return 1;
+    }
+    finally
+    {
+        await stop.CancelAsync();
+        if (!parsed.GetValue(keep))
+            await setting.RemoveAsync(all);
+    }
+});
+return await root.Parse(args).InvokeAsync();
+
+static void Say(string line) => Console.Error.WriteLine(line);
+
+static string Figure(string name, double value) => string.Create(CultureInfo.InvariantCulture, $"{name}={value:F2}");
+
+static double Percentile(List<double> values, double share)
+{
+    double[] sorted = [.. values.Order()];
+    return sorted[Math.Min(sorted.Length - 1, (int)(sorted.Length * share))];
+}
