@@ -103,6 +103,8 @@ public sealed class CostTests
         {
         }
 
+        public bool MayThrow => false;
+
         public bool Keeps(PersistSite site) => true;
     }
 }

@@ -22,7 +22,7 @@ internal sealed class BlockingRecorder : IMediumRecorder, IDisposable
         var thread = new Thread(() => Failure = Record.Exception(act));
         _thread = thread;
         thread.Start();
-        Assert.True(_blocked.Wait(TimeSpan.FromSeconds(20)), "the thread never came to the site");
+        Assert.True(_blocked.Wait(TimeSpan.FromMinutes(2)), "the thread never came to the site");
         return thread;
     }
 
@@ -66,6 +66,8 @@ internal sealed class BlockingRecorder : IMediumRecorder, IDisposable
     {
     }
 
+    public bool MayThrow => false;
+
     public bool Keeps(PersistSite site)
     {
         if (!AfterEvent)
@@ -81,7 +83,7 @@ internal sealed class BlockingRecorder : IMediumRecorder, IDisposable
         if (site == Site && Thread.CurrentThread == _thread && !_released.IsSet)
         {
             _blocked.Set();
-            _released.Wait(TimeSpan.FromSeconds(60));
+            _released.Wait(TimeSpan.FromMinutes(10));
         }
     }
 }

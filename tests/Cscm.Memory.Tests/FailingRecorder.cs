@@ -35,5 +35,7 @@ internal sealed class FailingRecorder : IMediumRecorder
     {
     }
 
+    public bool MayThrow => true;
+
     public bool Keeps(PersistSite site) => true;
 }

@@ -321,6 +321,7 @@ public sealed partial class LifecycleTests
         }
 
         using var stop = new CancellationTokenSource();
+        using var isWriting = new ManualResetEventSlim();
         var writer = Task.Run(() =>
         {
             var random = new Random(1);
@@ -336,9 +337,13 @@ public sealed partial class LifecycleTests
                 }
 
                 tx.Commit();
+                if (i == 100)
+                {
+                    isWriting.Set();
+                }
             }
         });
-        Thread.Sleep(100);
+        Assert.True(isWriting.Wait(TimeSpan.FromMinutes(2)), "the writer never got going");
         for (int i = 0; i < 3; i++)
         {
             File.Delete(test.Path + "-copy");

@@ -66,19 +66,26 @@ internal sealed unsafe class CollectionGate : ITransactionParticipant
         }
     }
 
-    /// <summary>Takes the gate for a transaction that has done nothing yet, if nobody holds it.</summary>
+    /// <summary>Takes the gate for an operation that is a transaction of its own and passes the context's machinery by, if nobody holds it.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public bool TryEnter(TransactionContext context)
-    {
-        if (Interlocked.CompareExchange(ref _shared[LockAt], 1, 0) != 0)
-        {
-            return false;
-        }
+    public bool TryHold() => Interlocked.CompareExchange(ref _shared[LockAt], 1, 0) == 0;
 
-        _owner = context.Number;
-        context.Enlist(this);
-        return true;
+    /// <summary>Ends what <see cref="TryHold"/> began.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Release() => Volatile.Write(ref _shared[LockAt], 0);
+
+    /// <summary>The holder changes home locations of this part from here on; give what this returns to <see cref="EndChange"/>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public uint* BeginChange(long offset)
+    {
+        uint* version = Stripe(offset);
+        *version += 1;
+        StoreStoreBarrier();
+        return version;
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void EndChange(uint* version) => Volatile.Write(ref *version, *version + 1);
 
     /// <summary>Takes the gate for a transaction of several operations.</summary>
     public void EnterLarger(TransactionContext context)

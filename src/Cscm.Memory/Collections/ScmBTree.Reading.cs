@@ -109,6 +109,10 @@ public unsafe partial class ScmBTree<TKey, TValue, TComparer>
         if (Sse.IsSupported)
         {
             Sse.Prefetch0(leaf);
+            // Three other leaves, likely to be wanted soon: lines of leaves lie close together.
+            Sse.Prefetch1(_start + (offset ^ 64));
+            Sse.Prefetch1(_start + (offset ^ 128));
+            Sse.Prefetch1(_start + (offset ^ 192));
             Sse.Prefetch0(leaf + LeafPointer.DistanceBytes(pointer) + LeafLayout<TKey, TValue>.EntryAt(LeafLayout<TKey, TValue>.PreferredSlot(hash)));
         }
 

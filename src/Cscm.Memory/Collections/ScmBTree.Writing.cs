@@ -3,73 +3,34 @@ using Cscm.Memory.Transactions;
 
 namespace Cscm.Memory.Collections;
 
-// Insertion and removal of entries. The usual case, alone in its transaction and inside one leaf, stages its words directly and can do nothing
-// that fails, so it needs no handler; everything else goes through copies of the nodes, so that what follows in the transaction sees it.
+// Insertion and removal of entries. Alone in its transaction and inside one leaf, an operation stages its words as they are (and where nothing can
+// fail, does not even need the transaction's machinery: see ScmBTree.Direct.cs); everything else goes through copies of the nodes, so that what
+// follows in the transaction sees it.
 public unsafe partial class ScmBTree<TKey, TValue, TComparer>
 {
-    // A longer one may not fit in the log's buffer as it is, and making that larger may fail.
-    private const int LongestPlainEntry = 128;
-
-    /// <summary>Whether nothing that an operation inside one leaf calls can throw: keys are words, whose order is known. A constant to the compiler.</summary>
-    private static bool IsPlain
-    {
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        get => (typeof(TComparer) == typeof(ScmKeyComparer<long>) || typeof(TComparer) == typeof(ScmKeyComparer<ulong>)
-            || typeof(TComparer) == typeof(ScmKeyComparer<int>) || typeof(TComparer) == typeof(ScmKeyComparer<uint>))
-            && sizeof(LeafEntry<TKey, TValue>) <= LongestPlainEntry;
-    }
-
     /// <summary>Removes a key and gives the value it had. False when it is not there.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
     public bool Remove(in TKey key, out TValue value)
     {
         ulong hash = _comparer.Hash(key);
         TransactionContext context = _core.Context;
-        context.Begin();
-        if (IsPlain && context.Depth == 1)
-        {
-            byte* leaf = EnterAt(context, key, hash);
-            if (leaf != null && TryRemoveInLeaf(context, leaf, key, hash, out value, out bool isRemoved))
-            {
-                context.Commit();
-                return isRemoved;
-            }
-        }
-
-        return RemoveOtherwise(context, key, hash, out value);
+        return IsPlain && context.IsDirect && TryRemoveDirect(context, key, hash, out value, out bool isRemoved)
+            ? isRemoved
+            : RemoveOtherwise(context, key, hash, out value);
     }
 
+    // Compiled by itself: what is inlined into it is more than compilers inline into anything larger.
+    [MethodImpl(MethodImplOptions.NoInlining)]
     private bool Put(in TKey key, in TValue value, bool replace)
     {
         ulong hash = _comparer.Hash(key);
         TransactionContext context = _core.Context;
-        context.Begin();
-        if (IsPlain && context.Depth == 1)
-        {
-            byte* leaf = EnterAt(context, key, hash);
-            if (leaf != null && TryPutInLeaf(context, leaf, key, value, hash, replace, out bool isAdded))
-            {
-                context.Commit();
-                return isAdded;
-            }
-        }
-
-        return PutOtherwise(context, key, value, hash, replace);
-    }
-
-    /// <summary>
-    /// Takes the gate and gives the key's leaf, or null where another writer is or was inside. The way down is gone first: taking the gate waits
-    /// for the stores of the commit before, and so these and the misses on the way overlap.
-    /// </summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private byte* EnterAt(TransactionContext context, in TKey key, ulong hash)
-    {
-        uint structure = _gate.StructureVersion;
-        byte* leaf = FindLeaf(key, hash);
-        return _gate.TryEnter(context) && _gate.IsUnchanged(structure) ? leaf : null;
+        return IsPlain && context.IsDirect && TryPutDirect(context, key, value, hash, replace, out bool isAdded)
+            ? isAdded
+            : PutOtherwise(context, key, value, hash, replace);
     }
 
     /// <summary>The whole operation, as the only one of its transaction, if it concerns no more than this leaf; else false, and nothing is done.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private bool TryPutInLeaf(TransactionContext context, byte* leaf, in TKey key, in TValue value, ulong hash, bool replace, out bool isAdded)
     {
         isAdded = false;
@@ -116,7 +77,6 @@ public unsafe partial class ScmBTree<TKey, TValue, TComparer>
     }
 
     /// <summary>As <see cref="TryPutInLeaf"/>.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private bool TryRemoveInLeaf(TransactionContext context, byte* leaf, in TKey key, ulong hash, out TValue value, out bool isRemoved)
     {
         value = default;
@@ -139,13 +99,15 @@ public unsafe partial class ScmBTree<TKey, TValue, TComparer>
         value = LeafLayout<TKey, TValue>.Entry(entries, slot)->Value;
         long offset = leaf - _start;
         _gate.ChangePart(offset);
-        context.StageWords(offset, rest, _header + ScmBTreeHeader.CountAt, (ulong)(((ScmBTreeHeader*)(_start + _header))->Count - 1));
+        context.Write(offset, rest);
+        context.Write(_header + ScmBTreeHeader.CountAt, (ulong)(((ScmBTreeHeader*)(_start + _header))->Count - 1));
         return true;
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
     private bool PutOtherwise(TransactionContext context, in TKey key, in TValue value, ulong hash, bool replace)
     {
+        context.Begin();
         bool isDone = false;
         bool isAdded;
         try
@@ -173,6 +135,7 @@ public unsafe partial class ScmBTree<TKey, TValue, TComparer>
     [MethodImpl(MethodImplOptions.NoInlining)]
     private bool RemoveOtherwise(TransactionContext context, in TKey key, ulong hash, out TValue value)
     {
+        context.Begin();
         bool isDone = false;
         bool isRemoved;
         try

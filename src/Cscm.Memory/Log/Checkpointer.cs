@@ -115,7 +115,11 @@ internal sealed unsafe class Checkpointer(HeapCore core) : IDisposable
             return;
         }
 
-        _writtenBack.Clear();
+        if (medium.Keeps(PersistSite.ForgetWrittenBack))
+        {
+            _writtenBack.Clear();
+        }
+
         Span<long> tails = stackalloc long[log.LaneCount];
         HeapGeometry geometry = core.Geometry;
         for (int lane = 0; lane < log.LaneCount; lane++)

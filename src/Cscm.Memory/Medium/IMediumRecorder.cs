@@ -28,6 +28,9 @@ internal interface IMediumRecorder
     /// <summary>The medium now has this size; the new part reads as zeros and is durable.</summary>
     public void Resized(long sizeBytes);
 
+    /// <summary>Whether a call may throw. Where none does, commits take the way without handlers, as they do without a recorder.</summary>
+    public bool MayThrow { get; }
+
     /// <summary>Whether the act at this site is kept. False: the library leaves the write-back, fence or check out.</summary>
     public bool Keeps(PersistSite site);
 }

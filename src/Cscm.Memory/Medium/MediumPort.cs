@@ -33,7 +33,7 @@ internal sealed unsafe class MediumPort
             _writesBack = false;
         }
 
-        MayFail = _syncs || recorder is not null;
+        MayFail = _syncs || recorder is { MayThrow: true };
     }
 
     public string Name { get; }
@@ -45,7 +45,7 @@ internal sealed unsafe class MediumPort
     /// <summary>Whether cached stores become durable by line write-back (and so have to be tracked by the checkpointer).</summary>
     public bool WritesBackLines => _writesBack;
 
-    /// <summary>Whether making something durable may throw: it takes a system call, or a recorder looks on.</summary>
+    /// <summary>Whether making something durable may throw: it takes a system call, or a recorder may throw.</summary>
     public bool MayFail { get; }
 
     public bool IsRecorded => _recorder is not null;
@@ -173,6 +173,8 @@ internal sealed unsafe class MediumPort
             return;
         }
 
+        // Counted before: few stores may follow the fence, see TransactionContext.Direct.
+        count++;
         if (_fences && Sse.IsSupported)
         {
             Sse.StoreFence();
@@ -182,7 +184,6 @@ internal sealed unsafe class MediumPort
             FenceOtherwise(offsetBytes, lengthBytes);
         }
 
-        count++;
         _recorder?.Fenced(site, offsetBytes, lengthBytes);
     }
 

@@ -22,6 +22,9 @@ internal enum PersistSite
     WriteBackRecoveredHomes,
     WriteBackFormat,
 
+    /// <summary>That a checkpoint forgets which lines the one before wrote back: they have changed since.</summary>
+    ForgetWrittenBack,
+
     // Fences (on page-cache media: the fsync in the same place).
     FenceCommit,
     FenceNewBlocks,

@@ -25,6 +25,7 @@ internal sealed unsafe partial class TransactionContext : IDisposable
     private readonly HeapCore _core;
     private readonly MediumPort _medium;
     private readonly byte* _heap;
+    private readonly LogArea _log;
     private readonly StagingBuffer _staging = new();
     private readonly WorkingCopies _copies = new();
     private readonly NewBlocks _new = new();
@@ -50,6 +51,8 @@ internal sealed unsafe partial class TransactionContext : IDisposable
         _heap = core.Medium.Start;
         Owner = owner;
         _ownLane = ownLane;
+        _log = core.Log;
+        _isDirect = ownLane >= 0 && !_medium.MayFail && _log.MaxRecordBytes >= LogRecord.Size + MaxDirectBytes;
     }
 
     /// <summary>Changed only under the core's lock, when the old owner has ended.</summary>
@@ -168,17 +171,6 @@ internal sealed unsafe partial class TransactionContext : IDisposable
     {
         Debug.Assert((_new.Count | _copies.Count) == 0, "only the first writes of a transaction may pass these by");
         return _staging.Entry(bytes);
-    }
-
-    /// <summary>Stages two words, as <see cref="StageEntries"/> does.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public void StageWords(long firstOffset, ulong first, long secondOffset, ulong second)
-    {
-        ulong* words = StageEntries(4 * sizeof(ulong));
-        words[0] = LogEntry.Tag(LogEntry.Write, firstOffset, sizeof(ulong));
-        words[1] = first;
-        words[2] = LogEntry.Tag(LogEntry.Write, secondOffset, sizeof(ulong));
-        words[3] = second;
     }
 
     public void Write(long offset, byte* content, long lengthBytes)

@@ -15,6 +15,11 @@ internal abstract class CrashScenario
 
     public virtual PersistenceDomain Domain => PersistenceDomain.MemoryController;
 
+    /// <summary>
+    /// Whether commits take the way that can bear failures of the medium, with handlers; by default they take the one of memory that cannot fail.
+    /// </summary>
+    public virtual bool MayFail => false;
+
     public virtual ScmHeapOptions Options => new() { LaneCount = 2, LogBytes = 2 * 4096 };
 
     public abstract int StepCount { get; }

@@ -17,7 +17,7 @@ internal sealed record RecordedRun(CrashScenario Scenario, byte[] Start, IReadOn
         {
             ScmHeapOptions options = scenario.Options with { Domain = scenario.Domain, BackgroundCheckpoints = false, Preallocate = false };
             byte[] start = scenario.Prepare(path, options);
-            var recorder = new TraceRecorder(dropped);
+            var recorder = new TraceRecorder(dropped, scenario.MayFail);
             List<ulong>[] fingerprints = [.. Enumerable.Range(0, scenario.TrackCount).Select(_ => new List<ulong>())];
             using (ScmHeap heap = scenario.Open(path, options with { Recorder = recorder }))
             {

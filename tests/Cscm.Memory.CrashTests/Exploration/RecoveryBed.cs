@@ -200,6 +200,8 @@ internal sealed unsafe class RecoveryBed : IDisposable
         {
         }
 
+        public bool MayThrow => false;
+
         public bool Keeps(PersistSite site) => site != Dropped;
     }
 }

@@ -6,7 +6,7 @@ namespace Cscm.Memory.CrashTests.Model;
 /// Records what a heap does to its medium. <paramref name="dropped"/> is left out of the library for the run: a mutation.
 /// Events of several threads are recorded one at a time, in the order in which they arrive.
 /// </summary>
-internal sealed class TraceRecorder(PersistSite? dropped = null) : IMediumRecorder
+internal sealed class TraceRecorder(PersistSite? dropped = null, bool mayThrow = false) : IMediumRecorder
 {
     private readonly Lock _gate = new();
     private readonly List<TraceEvent> _events = [];
@@ -34,6 +34,8 @@ internal sealed class TraceRecorder(PersistSite? dropped = null) : IMediumRecord
         => Add(TraceKind.Fenced, site, offsetBytes, lengthBytes);
 
     public void Resized(long sizeBytes) => Add(TraceKind.Resized, default, 0, sizeBytes);
+
+    public bool MayThrow => mayThrow;
 
     public bool Keeps(PersistSite site) => site != dropped;
 

@@ -60,6 +60,53 @@ internal sealed class BTreeScenario : CollectionScenario
     }
 }
 
+/// <summary>
+/// Operations of a B+tree that are transactions of their own: those inside one leaf take the shortest way to the log. A small log, so that
+/// they meet full lanes and new laps.
+/// </summary>
+internal sealed class SingleOperationsScenario : CrashScenario
+{
+    private const string Root = "operations";
+    private const int KeyCount = 160;
+
+    public override long HeapBytes => 2 << 20;
+
+    public override int StepCount => 160;
+
+    public override int SamplesPerEvent => 12;
+
+    public override void SetUp(ScmHeap heap)
+    {
+        var tree = new ScmBTree<ulong, ulong>(heap, Root);
+        for (ulong key = 0; key < KeyCount; key += 2)
+            tree.Set(key, key);
+    }
+
+    public override void Step(ScmHeap heap, int step)
+    {
+        var random = new Random(step * 104_729);
+        var tree = new ScmBTree<ulong, ulong>(heap, Root);
+        ulong key = (ulong)random.Next(KeyCount);
+        // More go in than come out, so that leaves are split too.
+        if (random.Next(3) == 0)
+            tree.Remove(key);
+        else
+            tree.Set(key, (ulong)step * 1000);
+    }
+
+    public override ulong Observe(ScmHeap heap, int track)
+    {
+        var tree = new ScmBTree<ulong, ulong>(heap, Root);
+        IReadOnlyList<string> problems = tree.Verify();
+        if (problems.Count > 0)
+            throw new InvalidOperationException(problems[0]);
+        ulong fingerprint = (ulong)tree.Count;
+        foreach ((ulong key, ulong value) in tree)
+            fingerprint = Fold(Fold(fingerprint, key), value);
+        return fingerprint;
+    }
+}
+
 internal sealed class HashMapScenario : CollectionScenario
 {
     public override void SetUp(ScmHeap heap) => _ = new ScmHashMap<ulong, ulong>(heap, Name0);

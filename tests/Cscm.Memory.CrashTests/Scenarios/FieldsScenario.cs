@@ -49,6 +49,14 @@ internal class FieldsScenario : CrashScenario
     }
 }
 
+/// <summary>The same by the commit that can bear failures of the medium.</summary>
+internal sealed class GuardedFieldsScenario : FieldsScenario
+{
+    public override bool MayFail => true;
+
+    public override int StepCount => 30;
+}
+
 /// <summary>The same on a processor whose caches survive: any prefix of the stores.</summary>
 internal sealed class CpuCacheFieldsScenario : FieldsScenario
 {

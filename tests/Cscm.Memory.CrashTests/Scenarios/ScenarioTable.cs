@@ -9,6 +9,7 @@ internal static class ScenarioTable
     [
         new CreationScenario(),
         new FieldsScenario(),
+        new GuardedFieldsScenario(),
         new CpuCacheFieldsScenario(),
         new PageCacheFieldsScenario(),
         new CheckpointScenario(),
@@ -19,6 +20,7 @@ internal static class ScenarioTable
         new ListScenario(),
         new LargeListScenario(),
         new BTreeScenario(),
+        new SingleOperationsScenario(),
         new HashMapScenario(),
         new AppendLogScenario(),
         new QueueScenario(),
