@@ -40,6 +40,33 @@ public sealed class MutationTests(ITestOutputHelper output)
         Assert.Fail($"{site} was left out and no scenario noticed");
     }
 
+    public static TheoryData<string, string> Ways()
+    {
+        var data = new TheoryData<string, string>();
+        foreach (string scenario in (string[])[nameof(FieldsScenario), nameof(GuardedFieldsScenario), nameof(OneLeafScenario)])
+        {
+            foreach (PersistSite site in (PersistSite[])[PersistSite.FenceCommit, PersistSite.ChecksumRecord, PersistSite.WriteBackHomes])
+                data.Add(scenario, site.ToString());
+        }
+        return data;
+    }
+
+    /// <summary>A commit without handlers, one that can bear failures, and an operation that goes to the log directly.</summary>
+    [Theory]
+    [MemberData(nameof(Ways))]
+    public void Each_way_of_committing_needs_them_by_itself(string scenarioName, string siteName)
+    {
+        CrashScenario scenario = scenarioName switch
+        {
+            nameof(FieldsScenario) => new FieldsScenario(),
+            nameof(GuardedFieldsScenario) => new GuardedFieldsScenario(),
+            _ => new OneLeafScenario(),
+        };
+        string? violation = FindViolation(scenario, Enum.Parse<PersistSite>(siteName));
+        Assert.NotNull(violation);
+        output.WriteLine(violation);
+    }
+
     [Fact]
     public void With_everything_in_place_no_damage_passes_in_silence() => Assert.Null(DamageProbe.FindSilentDamage(dropped: null));
 

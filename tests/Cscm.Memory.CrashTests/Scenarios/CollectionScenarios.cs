@@ -64,10 +64,9 @@ internal sealed class BTreeScenario : CollectionScenario
 /// Operations of a B+tree that are transactions of their own: those inside one leaf take the shortest way to the log. A small log, so that
 /// they meet full lanes and new laps.
 /// </summary>
-internal sealed class SingleOperationsScenario : CrashScenario
+internal class SingleOperationsScenario : CrashScenario
 {
     private const string Root = "operations";
-    private const int KeyCount = 160;
 
     public override long HeapBytes => 2 << 20;
 
@@ -75,15 +74,18 @@ internal sealed class SingleOperationsScenario : CrashScenario
 
     public override int SamplesPerEvent => 12;
 
+    protected virtual int KeyCount => 160;
+
     public override void SetUp(ScmHeap heap)
     {
         var tree = new ScmBTree<ulong, ulong>(heap, Root);
-        for (ulong key = 0; key < KeyCount; key += 2)
+        for (ulong key = 0; key < (ulong)KeyCount; key += 2)
             tree.Set(key, key);
     }
 
     public override void Step(ScmHeap heap, int step)
     {
+        Assert.True(heap.Core.Context.IsDirect, "the scenario is there for the direct way");
         var random = new Random(step * 104_729);
         var tree = new ScmBTree<ulong, ulong>(heap, Root);
         ulong key = (ulong)random.Next(KeyCount);
@@ -105,6 +107,14 @@ internal sealed class SingleOperationsScenario : CrashScenario
             fingerprint = Fold(Fold(fingerprint, key), value);
         return fingerprint;
     }
+}
+
+/// <summary>So few keys that no operation leaves the one leaf.</summary>
+internal sealed class OneLeafScenario : SingleOperationsScenario
+{
+    public override int StepCount => 40;
+
+    protected override int KeyCount => 40;
 }
 
 internal sealed class HashMapScenario : CollectionScenario

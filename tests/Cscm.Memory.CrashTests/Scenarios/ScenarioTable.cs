@@ -21,6 +21,7 @@ internal static class ScenarioTable
         new LargeListScenario(),
         new BTreeScenario(),
         new SingleOperationsScenario(),
+        new OneLeafScenario(),
         new HashMapScenario(),
         new AppendLogScenario(),
         new QueueScenario(),
