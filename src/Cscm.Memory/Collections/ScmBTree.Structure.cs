@@ -50,28 +50,32 @@ public unsafe partial class ScmBTree<TKey, TValue, TComparer>
     /// <summary>Moves the upper half of a full leaf to a new one and adds the entry where it belongs.</summary>
     private void SplitLeaf(TransactionContext context, PathStep* path, int height, long offset, in LeafEntry<TKey, TValue> entry, ulong hash)
     {
-        int* order = stackalloc int[LeafLayout<TKey, TValue>.Capacity];
-        long rightOffset = AllocateLeaf(context, out byte* right, out byte* rightEntries);
         byte* left = EditLeaf(offset);
         byte* leftEntries = OwnEntries(left);
-        int count = SortSlots(left, leftEntries, order);
-        long next = LeafLayout<TKey, TValue>.Next(leftEntries);
-        ulong bitmap = LeafLayout<TKey, TValue>.Bitmap(left);
-        TKey separator = entry.Key;
-        // Ascending keys: the last leaf stays full and the new one starts with the new key.
-        if (next != 0 || _comparer.Compare(entry.Key, LeafLayout<TKey, TValue>.Entry(leftEntries, order[count - 1])->Key) < 0)
+        for (int at = 0; at < LeafLayout<TKey, TValue>.EntriesBytes; at += 64)
         {
-            int middle = count / 2;
-            separator = LeafLayout<TKey, TValue>.Entry(leftEntries, order[middle])->Key;
-            for (int i = middle; i < count; i++)
-            {
-                LeafEntry<TKey, TValue>* moved = LeafLayout<TKey, TValue>.Entry(leftEntries, order[i]);
-                AddInPlace(right, rightEntries, *moved, _comparer.Hash(moved->Key));
-                bitmap &= ~(1UL << order[i]);
-            }
+            // All are needed, and most are not in the caches.
+            TransactionContext.Prefetch(leftEntries + at);
         }
 
-        _store.StageWord(context, offset, left, LeafLayout<TKey, TValue>.BitmapAt, bitmap);
+        long rightOffset = AllocateLeaf(context, out byte* right, out byte* rightEntries);
+        long next = LeafLayout<TKey, TValue>.Next(leftEntries);
+        ulong bitmap = LeafLayout<TKey, TValue>.Bitmap(left);
+        ulong upper = UpperHalf(leftEntries, bitmap, out TKey separator, out TKey greatest);
+        // Ascending keys: the last leaf stays full and the new one starts with the new key.
+        if (next == 0 && _comparer.Compare(entry.Key, greatest) > 0)
+        {
+            upper = 0;
+            separator = entry.Key;
+        }
+
+        for (ulong bits = upper; bits != 0; bits &= bits - 1)
+        {
+            LeafEntry<TKey, TValue>* moved = LeafLayout<TKey, TValue>.Entry(leftEntries, BitOperations.TrailingZeroCount(bits));
+            AddInPlace(right, rightEntries, *moved, _comparer.Hash(moved->Key));
+        }
+
+        _store.StageWord(context, offset, left, LeafLayout<TKey, TValue>.BitmapAt, bitmap & ~upper);
         LinkBehind(context, offset, rightOffset, rightEntries, next);
         if (_comparer.Compare(entry.Key, separator) < 0)
         {
@@ -277,24 +281,72 @@ public unsafe partial class ScmBTree<TKey, TValue, TComparer>
         }
     }
 
-    /// <summary>The numbers of the slots in use, by key.</summary>
-    private int SortSlots(byte* leaf, byte* entries, int* order)
+    /// <summary>
+    /// The slots of the upper half of the entries, a key that divides the halves (those of words need not be there) and the greatest.
+    /// </summary>
+    private ulong UpperHalf(byte* entries, ulong bitmap, out TKey separator, out TKey greatest)
     {
         if (LeafLayout<TKey, TValue>.Capacity == LeafLayout<TKey, TValue>.ManyEntries)
         {
             if (typeof(TComparer) == typeof(ScmKeyComparer<long>))
             {
-                return SortWordSlots<long>(leaf, entries, order);
+                // The order of signed words is that of unsigned ones with the other sign.
+                return UpperHalfOfWords(entries, bitmap, 1UL << 63, out separator, out greatest);
             }
 
             if (typeof(TComparer) == typeof(ScmKeyComparer<ulong>))
             {
-                return SortWordSlots<ulong>(leaf, entries, order);
+                return UpperHalfOfWords(entries, bitmap, 0, out separator, out greatest);
             }
         }
 
+        int* order = stackalloc int[LeafLayout<TKey, TValue>.Capacity];
+        int count = SortSlots(entries, bitmap, order);
+        ulong upper = 0;
+        for (int i = count / 2; i < count; i++)
+        {
+            upper |= 1UL << order[i];
+        }
+
+        separator = LeafLayout<TKey, TValue>.Entry(entries, order[count / 2])->Key;
+        greatest = LeafLayout<TKey, TValue>.Entry(entries, order[count - 1])->Key;
+        return upper;
+    }
+
+    private static ulong UpperHalfOfWords(byte* entries, ulong bitmap, ulong sign, out TKey separator, out TKey greatest)
+    {
+        ulong* words = stackalloc ulong[WordSplit.MaxWords];
         int count = 0;
-        for (ulong bits = LeafLayout<TKey, TValue>.Bitmap(leaf); bits != 0; bits &= bits - 1)
+        ulong least = ulong.MaxValue;
+        ulong most = 0;
+        for (ulong bits = bitmap; bits != 0; bits &= bits - 1)
+        {
+            ulong word = *(ulong*)&LeafLayout<TKey, TValue>.Entry(entries, BitOperations.TrailingZeroCount(bits))->Key ^ sign;
+            words[count++] = word;
+            least = Math.Min(least, word);
+            most = Math.Max(most, word);
+        }
+
+        ulong middle = WordSplit.Find(words, count, count / 2, least, most);
+        ulong upper = 0;
+        count = 0;
+        for (ulong bits = bitmap; bits != 0; bits &= bits - 1)
+        {
+            upper |= words[count++] >= middle ? bits & (0 - bits) : 0;
+        }
+
+        middle ^= sign;
+        most ^= sign;
+        separator = *(TKey*)&middle;
+        greatest = *(TKey*)&most;
+        return upper;
+    }
+
+    /// <summary>The numbers of the slots in use, by key.</summary>
+    private int SortSlots(byte* entries, ulong bitmap, int* order)
+    {
+        int count = 0;
+        for (ulong bits = bitmap; bits != 0; bits &= bits - 1)
         {
             int slot = BitOperations.TrailingZeroCount(bits);
             int at = count++;
@@ -306,23 +358,6 @@ public unsafe partial class ScmBTree<TKey, TValue, TComparer>
             order[at] = slot;
         }
 
-        return count;
-    }
-
-    private static int SortWordSlots<TWord>(byte* leaf, byte* entries, int* order)
-        where TWord : unmanaged, IBinaryInteger<TWord>, IMinMaxValue<TWord>
-    {
-        TWord* words = stackalloc TWord[WordRanks.MaxWords];
-        int* slots = stackalloc int[WordRanks.MaxWords];
-        int count = 0;
-        for (ulong bits = LeafLayout<TKey, TValue>.Bitmap(leaf); bits != 0; bits &= bits - 1)
-        {
-            int slot = BitOperations.TrailingZeroCount(bits);
-            words[count] = *(TWord*)&LeafLayout<TKey, TValue>.Entry(entries, slot)->Key;
-            slots[count++] = slot;
-        }
-
-        WordRanks.Sort(words, count, slots, order);
         return count;
     }
 }
