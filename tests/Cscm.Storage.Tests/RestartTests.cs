@@ -7,6 +7,44 @@ public sealed class RestartTests
 {
     private const long MiB = StorageFixture.MiB;
 
+    /// <summary>A driver in a container attaches images by its own mounts; when it dies, the kernel no longer knows where they were.</summary>
+    [Fact]
+    public async Task What_a_dead_container_had_mounted_is_known_again()
+    {
+        await using StorageFixture storage = await StorageFixture.OpenAsync();
+        VolumeInfo volume = await storage.CreateAsync("data"), device = await storage.CreateAsync("device", access: AccessType.Block);
+        string pool = storage.StateDirectory + "/pools/file";
+        string target, deviceTarget;
+        // As the container saw it: the pool's directory by a mount of its own, gone with it.
+        using (SafePath real = SafePath.Open(pool), seen = SafePath.Open(pool))
+            Mounts.Bind(real, seen, MountAttribute.None);
+        try
+        {
+            foreach (VolumeInfo each in new[] { volume, device })
+                await storage.StageAsync(each);
+            (target, deviceTarget) = (await storage.PublishAsync(volume), await storage.PublishAsync(device, "device"));
+        }
+        finally
+        {
+            Mounts.Unmount(pool, detach: true);
+        }
+        string image = $"/{volume.Id}.img";
+        Assert.Contains(LoopDevice.ListAttached(), attached => attached.BackingFile == image);
+        await storage.RestartAsync();
+
+        Assert.Equal(target, Assert.Single(storage.Manager.GetVolume(volume.Id).TargetPaths));
+        Assert.Equal(deviceTarget, Assert.Single(storage.Manager.GetVolume(device.Id).TargetPaths));
+        foreach ((VolumeInfo each, string path) in new[] { (volume, target), (device, deviceTarget) })
+        {
+            string stage = storage.Manager.GetVolume(each.Id).StagingPath!;
+            await storage.Publisher.UnpublishAsync(each.Id, path, default);
+            await storage.Publisher.UnstageAsync(each.Id, stage, default);
+            await storage.Manager.DeleteVolumeAsync(each.Id, default);
+        }
+        Assert.DoesNotContain(LoopDevice.ListAttached(), attached => attached.BackingFile == image);
+        VolumeTests.AssertEmpty(storage);
+    }
+
     [Fact]
     public async Task After_a_reboot_mounts_are_forgotten_and_memory_is_lost_and_says_so()
     {

@@ -11,7 +11,7 @@ namespace Cscm.Storage.Linux;
 /// </summary>
 internal sealed class LoopDevice : IDisposable
 {
-    private const nuint Configure = 0x4C0A, ClearDescriptor = 0x4C01, SetCapacityRequest = 0x4C07, GetFree = 0x4C82;
+    private const nuint Configure = 0x4C0A, ClearDescriptor = 0x4C01, GetStatus64 = 0x4C05, SetCapacityRequest = 0x4C07, GetFree = 0x4C82;
     private const uint FlagReadOnly = 1, FlagAutoclear = 4, FlagDirectIo = 16;
     private const int AttachTries = 64;
 
@@ -58,9 +58,21 @@ internal sealed class LoopDevice : IDisposable
 
     /// <summary>The loop devices that a file is attached to.</summary>
     public static IReadOnlyList<string> FindByBackingFile(string file)
-        => [.. ListAttached().Where(device => device.BackingFile == file).Select(device => device.Device)];
+        => [.. ListAttached().Where(device => IsBackedBy(device.Device, device.BackingFile, file)).Select(device => device.Device)];
 
-    /// <summary>All attached loop devices with their backing files.</summary>
+    /// <summary>
+    /// Whether it is this very file, by file system and inode. The path that is shown is the one by which it was attached, less what
+    /// can no longer be reached: after a container's end it begins where the container's mount did.
+    /// </summary>
+    public static bool IsBackedBy(string device, string shownFile, string file)
+    {
+        if (System.IO.Path.GetFileName(shownFile) != System.IO.Path.GetFileName(file))
+            return false;
+        using SafePath? opened = SafePath.TryOpen(file);
+        return opened is null ? shownFile == file : ReadBacking(device) is { } backing && backing == IdentityOf(opened.GetStatus());
+    }
+
+    /// <summary>All attached loop devices with the paths that the kernel shows of their backing files.</summary>
     public static IReadOnlyList<(string Device, string BackingFile)> ListAttached()
     {
         var devices = new List<(string, string)>();
@@ -99,6 +111,21 @@ internal sealed class LoopDevice : IDisposable
 
     public void Dispose() => _handle.Dispose();
 
+    /// <returns>Null if nothing is attached, or no longer.</returns>
+    private static unsafe (ulong Device, ulong Inode)? ReadBacking(string device)
+    {
+        int fd = NativeMethods.OpenAt(NativeMethods.AtFdCwd, device, NativeMethods.OCloseOnExec, 0);
+        if (fd < 0)
+            return null;
+        using var handle = new SafeFileHandle(fd, ownsHandle: true);
+        LoopStatus status;
+        return NativeMethods.Ioctl(fd, GetStatus64, &status) == 0 ? (status.Device, status.Inode) : null;
+    }
+
+    /// <summary>The device number as the kernel's huge_encode_dev makes it for user space.</summary>
+    private static (ulong Device, ulong Inode) IdentityOf(PathStatus file)
+        => ((file.DeviceMinor & 0xFF) | ((ulong)file.DeviceMajor << 8) | ((ulong)(file.DeviceMinor & ~0xFFu) << 12), file.Inode);
+
     private static SafeFileHandle OpenDevice(string path)
     {
         int fd = NativeMethods.OpenAt(NativeMethods.AtFdCwd, path, NativeMethods.OReadWrite | NativeMethods.OCloseOnExec, 0);
@@ -110,6 +137,14 @@ internal sealed class LoopDevice : IDisposable
     private static StorageException Exhausted(string file, int errno) => new(
         StorageErrorKind.ResourceExhausted, $"no loop device is free for {file}: detach unused ones (losetup -a lists them) or use another pool",
         new LinuxException(errno, "get a free loop device"));
+
+    /// <summary>The fields of <c>struct loop_info64</c> that are read here.</summary>
+    [StructLayout(LayoutKind.Explicit, Size = 232)]
+    private struct LoopStatus
+    {
+        [FieldOffset(0)] public ulong Device;
+        [FieldOffset(8)] public ulong Inode;
+    }
 
     /// <summary><c>struct loop_config</c> with the fields of its <c>struct loop_info64</c> that are set here.</summary>
     [StructLayout(LayoutKind.Explicit, Size = 304)]

@@ -122,16 +122,8 @@ internal sealed partial class FilePool
         => File.ReadAllText($"/sys/block/{Path.GetFileName(device)}/ro").StartsWith('1');
 
     private bool IsLoopOf(VolumeRecord volume, uint major, uint minor)
-    {
-        try
-        {
-            return File.ReadAllText($"/sys/dev/block/{major}:{minor}/loop/backing_file").TrimEnd('\n') == ImageOf(volume);
-        }
-        catch (IOException)
-        {
-            return false;
-        }
-    }
+        => LoopDevice.FindByBackingFile(ImageOf(volume))
+            .Any(device => File.ReadAllText($"/sys/block/{Path.GetFileName(device)}/dev").TrimEnd('\n') == $"{major}:{minor}");
 
     private SafeFileHandle OpenImage(string key) => OpenToRead(PathOf(key));
 
@@ -139,7 +131,9 @@ internal sealed partial class FilePool
     {
         const string Deleted = " (deleted)";
         string image = backingFile.EndsWith(Deleted, StringComparison.Ordinal) ? backingFile[..^Deleted.Length] : backingFile;
-        if (Path.GetDirectoryName(image) != Directory || !image.EndsWith(Suffix, StringComparison.Ordinal))
+        if (!image.EndsWith(Suffix, StringComparison.Ordinal))
+            return;
+        if (Path.GetDirectoryName(image) != Directory && !LoopDevice.IsBackedBy(device, image, Path.Combine(Directory, Path.GetFileName(image))))
             return;
         string key = Path.GetFileName(image)[..^Suffix.Length];
         if (!ObjectIds.IsKey(key))
