@@ -54,11 +54,20 @@ internal sealed class Binding(IKubernetes client, Watched claims, string size)
 
 internal static class Volumes
 {
-    /// <summary>Waits until no PersistentVolume of the driver is left: what is removed belongs to no later measurement.</summary>
+    private static readonly HashSet<string> s_others = new(StringComparer.Ordinal);
+
+    /// <summary>Takes note of volumes that are not the benchmark's.</summary>
+    public static async Task NoteOthersAsync(IKubernetes client)
+    {
+        foreach (PersistentVolume volume in (await client.ListAsync(Resources.PersistentVolumes, new ListQuery(), CancellationToken.None)).Items)
+            s_others.Add(volume.Metadata.Name);
+    }
+
+    /// <summary>Waits until none of the benchmark's PersistentVolumes of the driver is left: what is removed belongs to no later measurement.</summary>
     public static async Task AllGoneAsync(IKubernetes client, string driver, TimeSpan patience)
     {
         long startedAt = Stopwatch.GetTimestamp();
-        while ((await client.ListAsync(Resources.PersistentVolumes, new ListQuery(), CancellationToken.None)).Items.FirstOrDefault(volume => volume.Spec.Csi?.Driver == driver) is { } left)
+        while ((await client.ListAsync(Resources.PersistentVolumes, new ListQuery(), CancellationToken.None)).Items.FirstOrDefault(volume => volume.Spec.Csi?.Driver == driver && !s_others.Contains(volume.Metadata.Name)) is { } left)
         {
             if (Stopwatch.GetElapsedTime(startedAt) > patience)
                 throw new TimeoutException($"PersistentVolume {left.Metadata.Name} is still there after {patience.TotalSeconds} s");

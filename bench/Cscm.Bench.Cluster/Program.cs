@@ -107,10 +107,23 @@ root.SetAction(async parsed =>
     {
         await stop.CancelAsync();
         if (!parsed.GetValue(keep))
-            await setting.RemoveAsync(all);
+            await RemoveAsync(setting, all);
     }
 });
 return await root.Parse(args).InvokeAsync();
+
+// A clean-up that fails must not hide why the measurement did.
+static async Task RemoveAsync(Setting setting, IReadOnlyList<Contestant> contestants)
+{
+    try
+    {
+        await setting.RemoveAsync(contestants);
+    }
+    catch (Exception exception) when (exception is InvalidOperationException or TimeoutException or KubernetesException)
+    {
+        Say($"bench/cluster: left in the cluster: {exception.Message}");
+    }
+}
 
 static void Say(string line) => Console.Error.WriteLine(line);
 

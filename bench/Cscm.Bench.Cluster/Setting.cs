@@ -10,6 +10,7 @@ internal sealed class Setting(IKubernetes client, string node, string kubeletDir
 
     public async Task InstallAsync(IReadOnlyList<Contestant> contestants)
     {
+        await Volumes.NoteOthersAsync(client);
         await Kubectl.RunAsync(["apply", "--filename", "-"], await ManifestAsync());
         await Kubectl.RunAsync(["rollout", "status", "deployment/hostpath", "--namespace", PeerNamespace, "--timeout=180s"]);
         await Kubectl.RunAsync(["apply", "--filename", "-"], $$"""{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "{{BenchResources.Namespace}}" } }""");
