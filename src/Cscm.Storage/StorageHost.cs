@@ -35,15 +35,13 @@ public sealed class StorageHost : IDisposable
         StorageOptions options, IStepObserver steps, TimeProvider time, Action<string> log, CancellationToken cancellationToken = default)
         => ErrorBoundary.RunAsync(async () =>
         {
-            if (options.EraseBytesPerSecond is <= 0)
-                throw new StorageException(StorageErrorKind.InvalidArgument, $"the limit of erasing is {options.EraseBytesPerSecond} bytes per second: give a positive one, or none");
             IReadOnlyList<PoolOptions> poolOptions = PoolOptionsRules.Check(options.Pools);
             StateDirectory state = StateDirectory.Open(options.StateDirectory, steps);
             Eraser? eraser = null;
             try
             {
                 var catalog = new Catalog(state, [.. poolOptions.Select(pool => OpenPool(pool, state, steps))], steps, time, log);
-                eraser = new Eraser(catalog.Pools, options.EraseBytesPerSecond, time, log);
+                eraser = new Eraser(catalog.Pools, time, log);
                 return await BuildAsync(catalog, state, eraser, cancellationToken);
             }
             catch

@@ -7,7 +7,4 @@ public sealed record StorageOptions
     public required string StateDirectory { get; init; }
 
     public required IReadOnlyList<PoolOptions> Pools { get; init; }
-
-    /// <summary>How fast the space of deleted volumes is zeroed, per region; null for as fast as the medium takes it.</summary>
-    public long? EraseBytesPerSecond { get; init; }
 }

@@ -13,7 +13,7 @@ public sealed class EraseTests
         await using VirtualMachine machine = await Machines.StartAsync(new MachineOptions
         {
             Nvdimms = [new Nvdimm(512L << 20), new Nvdimm(128L << 20)],
-            PayloadDirectory = ConformanceRun.PayloadDirectory,
+            PayloadDirectory = Payload.Directory,
         });
         await machine.MustRunScriptAsync("""
             ndctl disable-region all; ndctl init-labels all; ndctl enable-region all

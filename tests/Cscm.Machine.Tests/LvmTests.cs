@@ -101,7 +101,7 @@ public sealed class LvmTests
     [MachineFact]
     public async Task Virtio_pmem_is_refused_where_dax_is_required()
     {
-        await using VirtualMachine machine = await Machines.StartAsync(new MachineOptions { VirtioPmems = [new VirtioPmem(256 * Mib)], PayloadDirectory = ConformanceRun.PayloadDirectory });
+        await using VirtualMachine machine = await Machines.StartAsync(new MachineOptions { VirtioPmems = [new VirtioPmem(256 * Mib)], PayloadDirectory = Payload.Directory });
         ExecResult result = await machine.RunAsync(["sh", "-c", $"{Suite} name=fast,kind=lvm,size=128Mi,source=/dev/pmem0 --only a_repeated_delete_succeeds"], limit: s_limit);
         Assert.Equal(1, result.ExitCode);
         Assert.Contains("stores become durable by a flush request only (VirtioPmem): use a pool on an NVDIMM or CXL region, or dax: preferred", result.Output, StringComparison.Ordinal);
@@ -125,7 +125,7 @@ public sealed class LvmTests
         VirtualMachine machine = await Machines.StartAsync(new MachineOptions
         {
             Nvdimms = [.. sizesMib.Select(sizeMib => new Nvdimm(sizeMib * Mib))],
-            PayloadDirectory = ConformanceRun.PayloadDirectory,
+            PayloadDirectory = Payload.Directory,
         });
         if (isPrepared)
             await ScriptAsync(machine, "ndctl disable-region all; ndctl init-labels all; ndctl enable-region all");

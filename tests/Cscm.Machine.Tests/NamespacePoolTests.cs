@@ -1,33 +1,25 @@
+using Cscm.Storage;
 using Cscm.Storage.Regions;
 
 namespace Cscm.Machine.Tests;
 
-/// <summary>Namespace pools: the suite's scenarios that their medium makes interesting, and what they leave alone.</summary>
+public sealed class ConformanceOfNamespacesTests(ConformanceOfNamespacesTests.Run run) : IClassFixture<ConformanceOfNamespacesTests.Run>
+{
+    public static TheoryData<string> Scenarios => ConformanceRun.ScenariosOf(PoolKind.Namespace);
+
+    [MachineTheory]
+    [MemberData(nameof(Scenarios))]
+    public void A_pool_on_an_nvdimm_conforms(string scenario) => run.Require(scenario);
+
+    public sealed class Run() : ConformanceRun("name=fast,kind=namespace,size=900Mi,source=region0", "");
+}
+
+/// <summary>What namespace pools take, and what they leave alone.</summary>
 public sealed class NamespacePoolTests
 {
     private const long Mib = 1L << 20;
     private const string Pool = "name=fast,kind=namespace,size=900Mi,source=region0";
     private const string Suite = "Cscm.Storage.Conformance --root /root/conformance --pool";
-
-    [MachineTheory]
-    [InlineData("a_volume_is_created_staged_published_measured_and_taken_away", "a_raw_block_volume_is_staged_published_and_taken_away", "a_repeated_delete_succeeds")]
-    [InlineData("a_published_volume_maps_its_medium_synchronously", "a_new_volume_holds_none_of_a_deleted_ones_bytes")]
-    [InlineData("a_new_raw_volume_holds_none_of_a_deleted_ones_bytes", "delete_returns_before_its_space_is_erased_and_given_back")]
-    [InlineData("parallel_calls_on_different_volumes_all_succeed", "growth_without_room_is_refused_and_changes_nothing")]
-    [InlineData("the_largest_volume_that_is_offered_can_be_made_and_nothing_after_it", "a_limit_is_kept_or_the_request_refused")]
-    [InlineData("a_snapshot_keeps_what_its_volume_then_loses", "a_volume_grows_while_nobody_uses_it")]
-    [InlineData("a_create_converges_wherever_the_driver_died")]
-    [InlineData("a_growth_converges_wherever_the_driver_died")]
-    [InlineData("an_erasure_goes_on_wherever_the_driver_died")]
-    public async Task A_pool_on_an_nvdimm_conforms(params string[] scenarios)
-    {
-        await using VirtualMachine machine = await StartAsync(1024);
-        ExecResult result = await machine.RunAsync(
-            ["Cscm.Storage.Conformance", "--root", "/root/conformance", "--pool", Pool, .. scenarios.SelectMany(scenario => new[] { "--only", scenario })], limit: TimeSpan.FromMinutes(3));
-        Assert.True(result.ExitCode == 0, result.Output + result.Error);
-        Assert.Equal(scenarios.Length, result.Output.Split('\n').Count(line => line.StartsWith("pass ", StringComparison.Ordinal)));
-        Assert.Equal("", await machine.MustRunAsync("ndctl", "list", "--namespaces"));
-    }
 
     [MachineFact]
     public async Task Namespaces_of_others_stay_as_they_are_and_those_of_another_driver_are_refused()
@@ -71,7 +63,7 @@ public sealed class NamespacePoolTests
 
     private static async Task<VirtualMachine> StartAsync(long sizeMib)
     {
-        VirtualMachine machine = await Machines.StartAsync(new MachineOptions { Nvdimms = [new Nvdimm(sizeMib * Mib)], PayloadDirectory = ConformanceRun.PayloadDirectory });
+        VirtualMachine machine = await Machines.StartAsync(new MachineOptions { Nvdimms = [new Nvdimm(sizeMib * Mib)], PayloadDirectory = Payload.Directory });
         await machine.MustRunScriptAsync("ndctl disable-region all; ndctl init-labels all; ndctl enable-region all");
         return machine;
     }

@@ -1,11 +1,10 @@
 namespace Cscm.Machine.Tests;
 
-/// <summary>The programs that run in the machine: <c>cscm</c>, as built with these tests.</summary>
+/// <summary>The programs that run in the machine, <c>cscm</c> and <c>Cscm.Storage.Conformance</c>, compiled ahead for it as these tests were built.</summary>
 internal static class Payload
 {
-    public static string Directory { get; } = DirectoryOf("src/Cscm.Cli");
+    private const string Project = "tests/Cscm.Machine.Payload";
 
-    /// <summary>Where a project's program lies that was built like these tests.</summary>
-    public static string DirectoryOf(string project) => Path.Combine(
-        RepositoryRoot.Path, project, "bin", Path.GetRelativePath(Path.Combine(RepositoryRoot.Path, "tests/Cscm.Machine.Tests/bin"), AppContext.BaseDirectory));
+    public static string Directory { get; } = Path.Combine(
+        RepositoryRoot.Path, Project, "bin", Path.GetRelativePath(Path.Combine(RepositoryRoot.Path, "tests/Cscm.Machine.Tests/bin"), AppContext.BaseDirectory), "programs");
 }

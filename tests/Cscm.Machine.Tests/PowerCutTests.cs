@@ -22,7 +22,7 @@ public sealed class PowerCutTests
         await using VirtualMachine machine = await Machines.StartAsync(new MachineOptions
         {
             Nvdimms = [new Nvdimm(1024 * Mib), new Nvdimm(128 * Mib)],
-            PayloadDirectory = ConformanceRun.PayloadDirectory,
+            PayloadDirectory = Payload.Directory,
         });
         await machine.MustRunScriptAsync("""
             ndctl disable-region all; ndctl init-labels all; ndctl enable-region all

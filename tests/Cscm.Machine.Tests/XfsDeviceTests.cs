@@ -37,6 +37,22 @@ public sealed class XfsDeviceTests
     }
 
     [MachineFact]
+    public async Task Blocks_of_the_medium_that_cannot_be_read_are_found()
+    {
+        await using VirtualMachine machine = await StartAsync();
+        await machine.MustRunScriptAsync("ndctl create-namespace --region=region0 --mode=fsdax");
+        string[] pool = ["--root", "/tmp/one", "--pool", "name=fast,kind=xfs,size=1073741824,source=/dev/pmem0"];
+        (await machine.RunAsync(["Cscm.Storage.Conformance", "publish", .. pool])).EnsureSuccess();
+        Assert.Equal("", (await machine.RunAsync(["Cscm.Storage.Conformance", "examine", .. pool])).EnsureSuccess().Output);
+        // As the driver of a module that found them would: the kernel refuses to read them from then on.
+        await machine.MustRunScriptAsync("""
+            last=$(($(cat /sys/block/pmem0/size) - 8)); echo "$last 8" >/sys/block/pmem0/badblocks
+            ! dd if=/dev/pmem0 of=/dev/null bs=512 skip="$last" count=8 iflag=direct
+            """);
+        Assert.Matches("^pool Degraded BadBlocks 1 runs of /dev/pmem0 .*restore what lies there", (await machine.RunAsync(["Cscm.Storage.Conformance", "examine", .. pool])).EnsureSuccess().Output);
+    }
+
+    [MachineFact]
     public async Task Virtio_pmem_is_refused_where_dax_is_required()
     {
         await using VirtualMachine machine = await StartAsync(hasVirtio: true);
@@ -65,7 +81,7 @@ public sealed class XfsDeviceTests
         {
             Nvdimms = [new Nvdimm(512 * Mib)],
             VirtioPmems = hasVirtio ? [new VirtioPmem(512 * Mib)] : [],
-            PayloadDirectory = ConformanceRun.PayloadDirectory,
+            PayloadDirectory = Payload.Directory,
         });
         await machine.MustRunScriptAsync("ndctl disable-region region0; ndctl init-labels nmem0; ndctl enable-region region0");
         return machine;

@@ -13,9 +13,7 @@ public sealed class Bed : IAsyncDisposable
     private Death _death = new();
     private int _names;
 
-    private readonly long? _eraseBytesPerSecond;
-
-    private Bed(PoolOptions pool, string root, long? eraseBytesPerSecond) => (Options, _root, _eraseBytesPerSecond) = (pool, root, eraseBytesPerSecond);
+    private Bed(PoolOptions pool, string root) => (Options, _root) = (pool, root);
 
     public PoolOptions Options { get; }
 
@@ -35,9 +33,9 @@ public sealed class Bed : IAsyncDisposable
 
     private StorageHost Host => _host ?? throw new InvalidOperationException("the host is not open");
 
-    public static async Task<Bed> OpenAsync(PoolOptions pool, string root, long? eraseBytesPerSecond = null)
+    public static async Task<Bed> OpenAsync(PoolOptions pool, string root)
     {
-        var bed = new Bed(pool, root, eraseBytesPerSecond);
+        var bed = new Bed(pool, root);
         await bed.StartAsync();
         return bed;
     }
@@ -162,7 +160,7 @@ public sealed class Bed : IAsyncDisposable
     {
         _death = new Death();
         _host = await StorageHost.OpenAsync(
-            new StorageOptions { StateDirectory = PathOf("state"), Pools = [Options], EraseBytesPerSecond = _eraseBytesPerSecond }, _death, TimeProvider.System, line =>
+            new StorageOptions { StateDirectory = PathOf("state"), Pools = [Options] }, _death, TimeProvider.System, line =>
             {
                 lock (_log)
                     _log.Add(line);

@@ -4,6 +4,8 @@
 //   verify                         reads what a churn said, recovers what a kill or power cut left, and holds it against that
 //   delete [--dax POLICY]          fills a volume with a secret, deletes it, and erases it slowly until it is killed
 //   finish                         recovers, erases the rest, and searches the medium and a new volume for the secret
+//   publish                        makes a volume, if it is not there, and leaves it published
+//   examine                        recovers, and says what is wrong with the pool and its volumes
 // Exit code 3: the pool is refused.
 using Cscm.Storage;
 using Cscm.Storage.Conformance;
@@ -37,6 +39,8 @@ try
         "churn" => await Churn.RunAsync(pool, root, seed),
         "verify" => await Churn.VerifyAsync(pool, root, await Console.In.ReadToEndAsync()),
         "delete" => await SlowErasure.DeleteAsync(pool, root, policy),
+        "publish" => await Steady.PublishAsync(pool, root),
+        "examine" => await Steady.ExamineAsync(pool, root),
         "finish" => await SlowErasure.FinishAsync(pool, root),
         _ => await UsageAsync(),
     };
@@ -64,6 +68,6 @@ async Task<int> RunSuiteAsync()
 
 static async Task<int> UsageAsync()
 {
-    await Console.Error.WriteLineAsync("usage: [suite|churn|verify|delete|finish] --root DIRECTORY --pool name=…,kind=…,size=… [--only SCENARIO]… [--seed NUMBER] [--dax POLICY]");
+    await Console.Error.WriteLineAsync("usage: [suite|churn|verify|delete|finish|publish|examine] --root DIRECTORY --pool name=…,kind=…,size=… [--only SCENARIO]… [--seed NUMBER] [--dax POLICY]");
     return 2;
 }

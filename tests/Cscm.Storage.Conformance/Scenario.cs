@@ -33,7 +33,7 @@ public static class Suite
     public static IReadOnlyList<Scenario> All { get; } =
     [
         .. LifecycleScenarios.All, .. SizeScenarios.All, .. LoadScenarios.All, .. PublishScenarios.All, .. CopyScenarios.All, .. EraseScenarios.All, .. RestartScenarios.All,
-        .. SharedFileSystemScenarios.All,
+        .. SharedFileSystemScenarios.All, .. HealthScenarios.All,
     ];
 
     public static Traits TraitsOf(PoolKind kind) => kind switch

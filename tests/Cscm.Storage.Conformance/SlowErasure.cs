@@ -12,7 +12,7 @@ internal static class SlowErasure
 
     public static async Task<int> DeleteAsync(PoolOptions pool, string root, DaxPolicy? dax)
     {
-        Bed bed = await Bed.OpenAsync(pool, root, BytesPerSecond);
+        Bed bed = await Bed.OpenAsync(pool with { EraseBytesPerSecond = BytesPerSecond }, root);
         VolumeInfo volume = await bed.CreateAsync("secret", SecretBytes, settings: new VolumeSettings { Dax = dax });
         Pattern.Write(Path.Combine(await bed.PublishAsync(volume), "secret"), SecretBytes * 9 / 10);
         await bed.TakeDownAsync(volume.Id);
@@ -29,7 +29,7 @@ internal static class SlowErasure
     {
         // Slow first, to see what is left; then a restart at full speed, which an orderly end must not disturb either.
         long left;
-        await using (Bed slow = await Bed.OpenAsync(pool, root, BytesPerSecond))
+        await using (Bed slow = await Bed.OpenAsync(pool with { EraseBytesPerSecond = BytesPerSecond }, root))
             left = slow.Pool.ErasingBytes;
         await using Bed bed = await Bed.OpenAsync(pool, root);
         await bed.SettleAsync();

@@ -50,4 +50,18 @@ public sealed class PoolSourceTests
         Assert.Contains("two pools of kind Lvm take from region0", Assert.Throws<StorageException>(() => PoolOptionsRules.Check([one, other])).Message, StringComparison.Ordinal);
         Assert.Equal(2, PoolOptionsRules.Check([one, other with { Kind = PoolKind.Namespace }]).Count);
     }
+
+    [Theory]
+    [InlineData(PoolKind.Dram, 1L << 30, "zeroes nothing behind a delete")]
+    [InlineData(PoolKind.Xfs, 0, "would take space out of use for days")]
+    [InlineData(PoolKind.Xfs, (2L << 20) - 1, "give 2097152 or more")]
+    public void An_erase_rate_that_helps_nobody_is_refused(PoolKind kind, long bytesPerSecond, string why)
+    {
+        var pool = new PoolOptions { Name = "fast", Kind = kind, SizeBytes = 1L << 30, EraseBytesPerSecond = bytesPerSecond };
+        Assert.Contains(why, Assert.Throws<StorageException>(() => PoolOptionsRules.Check([pool])).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void An_erase_rate_is_taken_by_pools_that_zero()
+        => Assert.Single(PoolOptionsRules.Check([new PoolOptions { Name = "fast", Kind = PoolKind.Xfs, SizeBytes = 1L << 30, EraseBytesPerSecond = 2 << 20 }]));
 }

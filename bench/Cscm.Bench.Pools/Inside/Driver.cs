@@ -3,9 +3,11 @@ using Cscm.Storage;
 namespace Cscm.Bench.Pools.Inside;
 
 /// <summary>The storage under measurement, called as the CSI services call it.</summary>
-internal sealed class Driver(StorageHost host, string root)
+internal sealed class Driver(StorageHost host, string root, StepTimes steps)
 {
     public const string XfsPool = "xfs", LvmPool = "lvm";
+
+    public StepTimes Steps => steps;
 
     public IVolumeManager Manager => host.Manager;
 
@@ -22,7 +24,8 @@ internal sealed class Driver(StorageHost host, string root)
         };
         Directory.CreateDirectory(Path.Combine(root, "stages"));
         Directory.CreateDirectory(Path.Combine(root, "targets"));
-        return new Driver(await StorageHost.OpenAsync(options, IStepObserver.None, TimeProvider.System, Console.Error.WriteLine), root);
+        var steps = new StepTimes();
+        return new Driver(await StorageHost.OpenAsync(options, steps, TimeProvider.System, Console.Error.WriteLine), root, steps);
     }
 
     public Task<VolumeInfo> CreateAsync(string name, long sizeBytes, string pool = XfsPool)

@@ -76,7 +76,7 @@ true
 {{- /* A pool as the node's flag takes it. */ -}}
 {{- define "cscm.pool" -}}
 name={{ .name }},kind={{ .kind }},size={{ .size }}
-{{- range $key := list "path" "fileSystem" "stripes" "numaNode" "hugePages" "default" -}}
+{{- range $key := list "path" "fileSystem" "stripes" "eraseRate" "numaNode" "hugePages" "default" -}}
 {{- if hasKey $ $key -}},{{ $key }}={{ index $ $key }}{{- end -}}
 {{- end -}}
 {{- with .source -}},source={{ join "+" . }}{{- end -}}

@@ -21,7 +21,7 @@ internal static class ServeCommand
         };
         var pools = new Option<string[]>("--pool")
         {
-            Description = "A pool: name=NAME,kind=file|dram|lvm|xfs|namespace,size=10Gi[,source=region0+region1|namespace:NAME|vg:NAME|/dev/…][,stripes=N][,path=DIR][,fileSystem=xfs|ext4][,numaNode=N][,hugePages=POLICY][,default=true]; "
+            Description = "A pool: name=NAME,kind=file|dram|lvm|xfs|namespace,size=10Gi[,source=region0+region1|namespace:NAME|vg:NAME|/dev/…][,stripes=N][,eraseRate=200Mi][,path=DIR][,fileSystem=xfs|ext4][,numaNode=N][,hugePages=POLICY][,default=true]; "
                 + "may be repeated (default: one file pool of 10Gi below the state directory)",
             AllowMultipleArgumentsPerToken = false,
         };

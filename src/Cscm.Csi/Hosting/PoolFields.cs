@@ -6,7 +6,7 @@ namespace Cscm.Csi.Hosting;
 /// <summary>One pool from its fields, wherever they were written: a flag or the file.</summary>
 public static class PoolFields
 {
-    private const string Known = "name, kind, size, path, fileSystem, source, stripes, numaNode, hugePages, default";
+    private const string Known = "name, kind, size, path, fileSystem, source, stripes, eraseRate, numaNode, hugePages, default";
 
     public static PoolOptions Read(IReadOnlyDictionary<string, string> fields, string where)
     {
@@ -25,6 +25,7 @@ public static class PoolFields
                 "fileSystem" => options with { DefaultFileSystem = value },
                 "source" => options with { Sources = ParseSources(value) },
                 "stripes" => options with { Stripes = ParseStripes(value) },
+                "eraseRate" => options with { EraseBytesPerSecond = ParseEraseRate(value) },
                 "numaNode" => options with { NumaNode = ParseNumaNode(value) },
                 "hugePages" => options with { HugePages = ParseHugePages(value) },
                 "default" => options with { IsDefault = ParseBoolean(value, "default") },
@@ -84,6 +85,10 @@ public static class PoolFields
             throw new UsageException($"source {exception.Message}");
         }
     }
+
+    private static long ParseEraseRate(string text) => Quantity.TryParse(text, out long bytesPerSecond) && bytesPerSecond > 0
+        ? bytesPerSecond
+        : throw new UsageException($"eraseRate '{text}' is not a positive number of bytes per second: write 200Mi, or leave it out for no limit");
 
     private static int ParseStripes(string text) => int.TryParse(text, out int stripes) && stripes > 0
         ? stripes

@@ -12,7 +12,6 @@ internal sealed class Eraser : IDisposable
     private static readonly TimeSpan s_retry = TimeSpan.FromMinutes(1);
 
     private readonly IReadOnlyList<IScmPool> _pools;
-    private readonly long? _bytesPerSecond;
     private readonly TimeProvider _time;
     private readonly Action<string> _log;
     private readonly CancellationTokenSource _stop = new();
@@ -25,12 +24,11 @@ internal sealed class Eraser : IDisposable
     private bool _isStarted;
 
     /// <param name="pools">All pools; those that erase nothing are left alone.</param>
-    /// <param name="bytesPerSecond">Limit per region; null for none.</param>
     /// <param name="time">The clock of limit and retries.</param>
     /// <param name="log">Takes a line for a person about what could not be erased.</param>
-    public Eraser(IReadOnlyList<IScmPool> pools, long? bytesPerSecond, TimeProvider time, Action<string> log)
+    public Eraser(IReadOnlyList<IScmPool> pools, TimeProvider time, Action<string> log)
     {
-        (_pools, _bytesPerSecond, _time, _log) = (pools, bytesPerSecond, time, log);
+        (_pools, _time, _log) = (pools, time, log);
         _retryTimer = time.CreateTimer(_ => RetryFailed(), null, s_retry, s_retry);
     }
 
@@ -117,7 +115,7 @@ internal sealed class Eraser : IDisposable
     private void Queue(Work work)
     {
         if (!_regions.TryGetValue(work.Item.Region, out Region? region))
-            _regions[work.Item.Region] = region = new Region(new ErasePace(_bytesPerSecond, _time, _stop.Token));
+            _regions[work.Item.Region] = region = new Region();
         region.Queue.Enqueue(work);
         if (_idle.Task.IsCompleted)
             _idle = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -139,7 +137,7 @@ internal sealed class Eraser : IDisposable
             string? failure = null;
             try
             {
-                work.Pool.Erase(work.Item, region.Pace);
+                work.Pool.Erase(work.Item, region.PaceOf(work.Pool, _time, _stop.Token));
                 work.Pool.Ledger.Release(work.Item.Id);
             }
             catch (OperationCanceledException)
@@ -195,12 +193,20 @@ internal sealed class Eraser : IDisposable
         public string? Failure { get; set; }
     }
 
-    private sealed class Region(ErasePace pace)
+    private sealed class Region
     {
-        public ErasePace Pace => pace;
+        private readonly Dictionary<IErasingPool, ErasePace> _paces = [];
 
         public Queue<Work> Queue { get; } = new();
 
         public Task? Running { get; set; }
+
+        /// <summary>For the region's thread. Kept from item to item: many small ones must not be faster than a large one.</summary>
+        public ErasePace PaceOf(IErasingPool pool, TimeProvider time, CancellationToken stop)
+        {
+            if (!_paces.TryGetValue(pool, out ErasePace? pace))
+                _paces[pool] = pace = new ErasePace(pool.Options.EraseBytesPerSecond, time, stop);
+            return pace;
+        }
     }
 }

@@ -44,6 +44,12 @@ public sealed record PoolOptions
 
     /// <summary>For <see cref="PoolKind.Lvm"/>: over how many of its devices each new volume is spread, in steps of 2 MiB.</summary>
     public int Stripes { get; init; } = 1;
+
+    /// <summary>
+    /// How fast the space of deleted volumes is zeroed, per region, in bytes per second; null for as fast as the medium takes it. Only for pools
+    /// that zero (<see cref="PoolKind.Lvm"/>, <see cref="PoolKind.Xfs"/>, <see cref="PoolKind.Namespace"/>).
+    /// </summary>
+    public long? EraseBytesPerSecond { get; init; }
     public int? NumaNode { get; init; }
 
     /// <summary>For <see cref="PoolKind.Dram"/>: the tmpfs <c>huge=</c> policy of new volumes.</summary>

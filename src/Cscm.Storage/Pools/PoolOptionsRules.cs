@@ -10,6 +10,9 @@ internal static class PoolOptionsRules
     /// <summary>Part of names that the medium keeps: of volume groups, and in the labels of namespaces.</summary>
     private const int LongestNameOnMedium = 32;
 
+    /// <summary>A step of the eraser's per second.</summary>
+    private const long SlowestErasureBytesPerSecond = Sizes.StepBytes;
+
     private static readonly SearchValues<char> s_nameCharacters = SearchValues.Create("abcdefghijklmnopqrstuvwxyz0123456789-");
 
     /// <summary>Checks the pools and settles which is the default.</summary>
@@ -40,10 +43,21 @@ internal static class PoolOptionsRules
         if (pool.Kind is PoolKind.File or PoolKind.Lvm or PoolKind.Namespace && pool.DefaultFileSystem is not ("ext4" or "xfs"))
             throw Invalid($"pool {pool.Name}: default file system '{pool.DefaultFileSystem}' must be ext4 or xfs");
         CheckSources(pool);
+        CheckEraseRate(pool);
         if (pool.Path is not null && !Path.IsPathFullyQualified(pool.Path))
             throw Invalid($"pool {pool.Name}: path '{pool.Path}' must be absolute");
         if (pool.NumaNode is { } node && !Directory.Exists($"/sys/devices/system/node/node{node}"))
             throw Invalid($"pool {pool.Name}: this machine has no NUMA node {node} (see /sys/devices/system/node)");
+    }
+
+    private static void CheckEraseRate(PoolOptions pool)
+    {
+        if (pool.EraseBytesPerSecond is not { } rate)
+            return;
+        if (pool.Kind is PoolKind.File or PoolKind.Dram)
+            throw Invalid($"pool {pool.Name} is of kind {pool.Kind}, which zeroes nothing behind a delete: leave the erase rate out");
+        if (rate < SlowestErasureBytesPerSecond)
+            throw Invalid($"pool {pool.Name}: an erase rate of {rate} bytes per second would take space out of use for days: give {SlowestErasureBytesPerSecond} or more, or none for no limit");
     }
 
     private static void CheckSources(PoolOptions pool)

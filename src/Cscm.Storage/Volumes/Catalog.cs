@@ -59,7 +59,14 @@ internal sealed class Catalog(StateDirectory state, IReadOnlyList<IScmPool> pool
         return volume;
     }
 
-    public VolumeInfo View(VolumeRecord volume)
+    public VolumeInfo View(VolumeRecord volume) => View(volume, Examine(volume, FindPool(volume.Pool)));
+
+    /// <summary>As <see cref="View(VolumeRecord)"/>, of a volume that was made a moment ago: a look at its medium would cost as much as a directory does.</summary>
+    public VolumeInfo ViewNew(VolumeRecord volume) => View(volume, []);
+
+    public IEnumerable<HealthFinding> Examine(VolumeRecord volume) => Examine(volume, FindPool(volume.Pool));
+
+    private VolumeInfo View(VolumeRecord volume, IEnumerable<HealthFinding> health)
     {
         IScmPool? pool = FindPool(volume.Pool);
         return new VolumeInfo
@@ -80,14 +87,12 @@ internal sealed class Catalog(StateDirectory state, IReadOnlyList<IScmPool> pool
             StagingPath = volume.Stage?.Path,
             TargetPaths = [.. volume.Targets.Select(target => target.Path)],
             Proof = volume.Proof,
-            Health = [.. Examine(volume, pool)],
+            Health = [.. health],
         };
     }
 
-    public IEnumerable<HealthFinding> Examine(VolumeRecord volume) => Examine(volume, FindPool(volume.Pool));
-
     private static IEnumerable<HealthFinding> Examine(VolumeRecord volume, IScmPool? pool)
-        => pool?.Examine(volume)
+        => pool?.Examine(volume).Concat(MountHealth.Examine(pool, volume))
             ?? [new HealthFinding(HealthKind.Inaccessible, "PoolMissing", $"pool {volume.Pool} is not configured: add it and restart the driver")];
 
     private static bool IsWithin(string path, string directory)

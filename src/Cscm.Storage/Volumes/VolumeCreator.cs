@@ -14,7 +14,9 @@ internal sealed class VolumeCreator(Catalog catalog, Freezer freezer, VolumeRemo
         using IDisposable hold = spec.Source is null
             ? catalog.InFlight.Enter(id)
             : catalog.InFlight.Enter(id, ObjectIds.KeyOf(spec.Source.Id));
-        return catalog.View(await CreateHeldAsync(spec, id, isEphemeral: false, cancellationToken));
+        bool isNew = !catalog.Volumes.Holds(ObjectIds.KeyOf(id));
+        VolumeRecord volume = await CreateHeldAsync(spec, id, isEphemeral: false, cancellationToken);
+        return isNew ? catalog.ViewNew(volume) : catalog.View(volume);
     }
 
     /// <summary>As <see cref="CreateAsync"/>, for a caller that holds the volume and chose its id.</summary>
