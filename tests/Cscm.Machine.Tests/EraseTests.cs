@@ -21,7 +21,7 @@ public sealed class EraseTests
             mkfs.ext4 -q -b 4096 /dev/pmem1; mkdir /state; mount /dev/pmem1 /state
             """);
         GuestProcess driver = await machine.StartProcessAsync(["Cscm.Storage.Conformance", "delete", .. s_pool]);
-        await driver.WaitForOutputAsync("erasing\n").WaitAsync(TimeSpan.FromMinutes(1));
+        await driver.WaitForOutputAsync("erasing\n").WaitAsync(TimeSpan.FromMinutes(10));
         if (isPowerCut)
         {
             await machine.PowerCutAsync();

@@ -8,7 +8,7 @@ public sealed class FirstMinutesTests
     private const string Serve = "cscm serve";
 
     /// <summary>A dozen programs, each started by an emulated processor.</summary>
-    private static readonly TimeSpan s_limit = TimeSpan.FromMinutes(4);
+    private static readonly TimeSpan s_limit = TimeSpan.FromMinutes(10);
 
     [MachineFact]
     public async Task The_commands_of_the_readme_lead_from_a_bare_region_to_proven_memory_and_back()

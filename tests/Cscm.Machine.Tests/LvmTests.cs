@@ -19,7 +19,7 @@ public sealed class LvmTests
     private const long Mib = 1L << 20;
 
     /// <summary>For machines that have to share their processors.</summary>
-    private static readonly TimeSpan s_limit = TimeSpan.FromMinutes(3);
+    private static readonly TimeSpan s_limit = TimeSpan.FromMinutes(10);
     private const string Suite = "Cscm.Storage.Conformance --root /root/conformance --pool";
 
     [MachineFact]

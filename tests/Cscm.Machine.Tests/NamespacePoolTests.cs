@@ -30,9 +30,9 @@ public sealed class NamespacePoolTests
             {Suite} {Pool} --only the_largest_volume_that_is_offered_can_be_made_and_nothing_after_it
             sha256sum -c /tmp/before
             ndctl create-namespace --region=region0 --mode=fsdax --size=64M --name=cscm.0123456789ab.cscm-0123456789abcdef0123456789abcdef
-            """], limit: TimeSpan.FromMinutes(3));
+            """], limit: TimeSpan.FromMinutes(10));
         beside.EnsureSuccess();
-        ExecResult refused = await machine.RunAsync(["sh", "-c", $"{Suite} {Pool}"], limit: TimeSpan.FromMinutes(3));
+        ExecResult refused = await machine.RunAsync(["sh", "-c", $"{Suite} {Pool}"], limit: TimeSpan.FromMinutes(10));
         Assert.True(refused.ExitCode == 3, $"{refused.ExitCode}: {refused.Output}{refused.Error}");
         Assert.Contains("region0 holds 1 volumes of another driver", refused.Error, StringComparison.Ordinal);
         Assert.Contains("restore that driver's state directory", refused.Error, StringComparison.Ordinal);

@@ -36,7 +36,7 @@ public sealed class PowerCutTests
         {
             string[] pool = ["--root", "/state", "--pool", $"name=fast,kind={kind},size=1073741824,source={(kind == "namespace" ? "region0" : "namespace:fast")}"];
             GuestProcess churn = await machine.StartProcessAsync(["Cscm.Storage.Conformance", "churn", .. pool, "--seed", $"{Seed + cut}"]);
-            await churn.WaitForOutputAsync($@"(begin|done)(.*\n){{{random.Next(2, 25)}}}").WaitAsync(TimeSpan.FromMinutes(1));
+            await churn.WaitForOutputAsync($@"(begin|done)(.*\n){{{random.Next(2, 25)}}}").WaitAsync(TimeSpan.FromMinutes(10));
             await Task.Delay(random.Next(200));
             await machine.PowerCutAsync();
             string said = churn.Output;

@@ -8,8 +8,8 @@ namespace Cscm.Machine;
 /// </summary>
 public sealed class VirtualMachine : IAsyncDisposable
 {
-    private static readonly TimeSpan s_startLimit = TimeSpan.FromMinutes(3);
-    private static readonly TimeSpan s_commandLimit = TimeSpan.FromMinutes(1);
+    /// <summary>Against what hangs: processors may be emulated, few and busy.</summary>
+    private static readonly TimeSpan s_startLimit = TimeSpan.FromMinutes(10), s_commandLimit = TimeSpan.FromMinutes(5);
 
     private readonly MachineFiles _files;
     private readonly Drives _drives;
@@ -45,7 +45,7 @@ public sealed class VirtualMachine : IAsyncDisposable
     /// <param name="command">The program (found by PATH) and its arguments.</param>
     /// <param name="environment">Variables beside those that every command gets.</param>
     /// <param name="input">Standard input.</param>
-    /// <param name="limit">One minute if null.</param>
+    /// <param name="limit">Five minutes if null.</param>
     /// <param name="cancellationToken">Ends the wait, not the command.</param>
     /// <exception cref="MachineException">The machine ended, or the limit was reached.</exception>
     public async Task<ExecResult> RunAsync(

@@ -95,7 +95,7 @@ public sealed class Bed : IAsyncDisposable
     }
 
     /// <summary>Waits until the space of all that was deleted is clean.</summary>
-    public Task SettleAsync() => Host.WhenErasedAsync(CancellationToken.None).WaitAsync(TimeSpan.FromMinutes(2));
+    public Task SettleAsync() => Host.WhenErasedAsync(CancellationToken.None).WaitAsync(TimeSpan.FromMinutes(10));
 
     public async Task RestartAsync()
     {

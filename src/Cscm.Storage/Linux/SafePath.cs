@@ -102,6 +102,23 @@ internal sealed class SafePath : IDisposable
         throw new LinuxException(Marshal.GetLastPInvokeError(), $"remove {path}");
     }
 
+    /// <summary>As <see cref="TryOpen"/>, but null as well if a condition on its status does not hold. What shut down answers no such question: nothing stays open then.</summary>
+    public static SafePath? TryOpenIf(string path, Func<PathStatus, bool> condition)
+    {
+        SafePath? opened = TryOpen(path);
+        bool isWanted = false;
+        try
+        {
+            isWanted = opened is not null && condition(opened.GetStatus());
+            return isWanted ? opened : null;
+        }
+        finally
+        {
+            if (!isWanted)
+                opened?.Dispose();
+        }
+    }
+
     public unsafe PathStatus GetStatus()
     {
         StatxBuffer buffer;

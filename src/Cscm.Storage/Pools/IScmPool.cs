@@ -25,6 +25,12 @@ internal interface IScmPool
     /// <summary>What was proven of the one mounted file system that all volumes are directories of; null where each volume is tried by itself.</summary>
     public DaxProof? SharedProof => null;
 
+    /// <summary>
+    /// Whether an empty volume that has no record yet needs none: it is made by acts that a start undoes when it finds what nobody knows, and is
+    /// durable when <see cref="CreateAsync"/> returns.
+    /// </summary>
+    public bool NeedsNoIntent => false;
+
     /// <summary>Names of the file systems that volumes can have, the default first.</summary>
     public IReadOnlyList<string> FileSystems { get; }
 

@@ -25,14 +25,8 @@ internal sealed class Mountings(Catalog catalog)
     /// <summary>Opens a path at which the volume is mounted.</summary>
     /// <exception cref="StorageException">FailedPrecondition: it is not mounted there any more.</exception>
     public SafePath OpenMounted(VolumeRecord volume, string path)
-    {
-        SafePath? opened = TryOpen(path);
-        if (opened is not null && catalog.PoolOf(volume).IsMountOf(volume, opened.GetStatus()))
-            return opened;
-        opened?.Dispose();
-        throw new StorageException(
+        => TryOpenIf(path, status => catalog.PoolOf(volume).IsMountOf(volume, status)) ?? throw new StorageException(
             StorageErrorKind.FailedPrecondition, $"volume {volume.Id} is no longer mounted at {path}, someone else unmounted it: unpublish and unstage it, and stage it again");
-    }
 
     /// <summary>Removes a volume's mounts from a path, then the path itself if it is an empty directory, or a file that we made.</summary>
     public void TakeDown(VolumeRecord volume, string path, MadeAtPath made)
@@ -96,6 +90,18 @@ internal sealed class Mountings(Catalog catalog)
             return;
         catalog.Steps.Reached("publish.set-group");
         FileSystemControl.SetGroup(mountPoint, id);
+    }
+
+    private static SafePath? TryOpenIf(string path, Func<PathStatus, bool> condition)
+    {
+        try
+        {
+            return SafePath.TryOpenIf(path, condition);
+        }
+        catch (StorageException e) when (e.Kind == StorageErrorKind.InvalidArgument)
+        {
+            return null;
+        }
     }
 
     /// <summary>Opens a path; one that now leads through a link leads to nothing of ours.</summary>

@@ -45,7 +45,8 @@ internal sealed class Stager(Catalog catalog, Mountings mountings)
         }
         bool makesDirectory = RequireUsable(volume, wanted.Path);
         wanted = wanted with { MadeDirectory = wanted.MadeDirectory || makesDirectory };
-        volume = catalog.Write(volume with { Stage = wanted });
+        // Survives a kill; what the power takes, it takes together with the mount.
+        volume = catalog.Write(volume with { Stage = wanted }, isDurable: false);
         try
         {
             await CarryOutAsync(volume, wanted, flags, cancellationToken);

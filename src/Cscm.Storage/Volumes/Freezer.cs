@@ -52,10 +52,8 @@ internal sealed class Freezer(Catalog catalog)
         string[] paths = [.. volume.Stage is null ? [] : new[] { volume.Stage.Path }, .. volume.Targets.Select(target => target.Path)];
         foreach (string path in paths)
         {
-            SafePath? opened = SafePath.TryOpen(path);
-            if (opened is not null && pool.IsMountOf(volume, opened.GetStatus()))
+            if (SafePath.TryOpenIf(path, status => pool.IsMountOf(volume, status)) is { } opened)
                 return opened;
-            opened?.Dispose();
         }
         return null;
     }

@@ -3,7 +3,10 @@ using Cscm.Storage.State;
 
 namespace Cscm.Storage.Volumes;
 
-/// <summary>Makes volumes. Order: checks, charge, intent, medium, record; a name that exists is compared and returned.</summary>
+/// <summary>
+/// Makes volumes. Order: checks, charge, intent, medium, record; a name that exists is compared and returned. Where a start undoes what no
+/// record knows, the record alone is written (docs/decisions/0038).
+/// </summary>
 internal sealed class VolumeCreator(Catalog catalog, Freezer freezer, VolumeRemover remover)
 {
     public async Task<VolumeInfo> CreateAsync(VolumeSpec spec, CancellationToken cancellationToken)
@@ -37,9 +40,11 @@ internal sealed class VolumeCreator(Catalog catalog, Freezer freezer, VolumeRemo
         SourceView? view = spec.Source is null ? null : FindSource(spec.Source);
         (IScmPool pool, VolumeRecord volume) = Choose(spec, id, isEphemeral, view);
         string key = ObjectIds.KeyOf(id);
+        bool hasIntent = view is not null || !pool.NeedsNoIntent;
         try
         {
-            catalog.Volumes.Create(key, volume);
+            if (hasIntent)
+                catalog.Volumes.Create(key, volume);
         }
         catch
         {
@@ -51,7 +56,11 @@ internal sealed class VolumeCreator(Catalog catalog, Freezer freezer, VolumeRemo
             long fileSystemBytes;
             using (view?.Live is { } live ? freezer.Freeze([live]) : null)
                 fileSystemBytes = await pool.CreateAsync(volume, view?.Image, cancellationToken);
-            return catalog.Write(volume with { Phase = RecordPhase.Ready, FrozenKey = null, FileSystemBytes = fileSystemBytes, Proof = pool.SharedProof });
+            VolumeRecord ready = volume with { Phase = RecordPhase.Ready, FrozenKey = null, FileSystemBytes = fileSystemBytes, Proof = pool.SharedProof };
+            if (hasIntent)
+                return catalog.Write(ready);
+            catalog.Volumes.Create(key, ready);
+            return ready;
         }
         catch
         {

@@ -55,14 +55,8 @@ internal sealed class XfsMedium
     /// <summary>Opens the root of the mounted file system.</summary>
     /// <exception cref="StorageException">Unavailable: it is not mounted any more.</exception>
     public SafePath OpenRoot()
-    {
-        SafePath? root = SafePath.TryOpen(_mountPoint);
-        if (root is not null && root.GetStatus().IsMountPoint)
-            return root;
-        root?.Dispose();
-        throw new StorageException(
+        => SafePath.TryOpenIf(_mountPoint, status => status.IsMountPoint) ?? throw new StorageException(
             StorageErrorKind.Unavailable, $"the file system of pool {Options.Name} is not mounted at {_mountPoint} any more: restart the driver, which mounts it again");
-    }
 
     public string PathOf(string below) => Path.Combine(_mountPoint, below);
 

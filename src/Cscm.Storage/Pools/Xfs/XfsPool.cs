@@ -50,6 +50,9 @@ internal sealed partial class XfsPool : ISnapshotPool, IErasingPool
 
     public DaxProof? SharedProof => _medium.Proof.IsDirect ? _medium.Proof : null;
 
+    /// <summary>A directory that no record knows is moved to the trash by the next start, whatever it got to be.</summary>
+    public bool NeedsNoIntent => true;
+
     public IReadOnlyList<string> FileSystems { get; } = [FileSystem];
 
     public SizePlan Plan(AccessType access, string fileSystem, SizeRange size, long minimumBytes, ContentImage? source)
