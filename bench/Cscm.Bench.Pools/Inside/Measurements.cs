@@ -9,7 +9,8 @@ internal sealed class Measurements
 {
     private const long MiB = 1L << 20;
     private const string Root = "/tmp/bench";
-    private const int Rounds = 15, WarmUpRounds = 5;
+    // Warm: an emulated processor translates what it meets for the first time, which takes longer than running it.
+    private const int Rounds = 25, WarmUpRounds = 60;
     private const int ManyVolumes = 1000, Sample = 40;
     private const int ToolRounds = 3, EraseRounds = 3, StreamRounds = 9;
     private const long LargeBytes = 768 * MiB;
