@@ -18,6 +18,8 @@ internal sealed class VolumeCycle(CsiClient client, string directory, string poo
         if (pool.Length > 0)
             create.Parameters["pool"] = pool;
 
+        // An empty call: what any call costs in this client, on this machine, at this moment.
+        await latencies.TimeAsync("probe", () => client.Identity.ProbeAsync(new ProbeRequest()).ResponseAsync);
         Volume volume = (await latencies.TimeAsync("create", () => client.Controller.CreateVolumeAsync(create).ResponseAsync)).Volume;
         string id = volume.VolumeId;
         await latencies.TimeAsync("stage", () => client.Node.NodeStageVolumeAsync(new NodeStageVolumeRequest
