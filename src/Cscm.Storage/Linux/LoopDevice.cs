@@ -60,6 +60,14 @@ internal sealed class LoopDevice : IDisposable
     public static IReadOnlyList<string> FindByBackingFile(string file)
         => [.. ListAttached().Where(device => IsBackedBy(device.Device, device.BackingFile, file)).Select(device => device.Device)];
 
+    /// <summary>Whether this device is a loop device that the file is attached to. Cheap: it is asked at every call for statistics.</summary>
+    public static bool IsAttachedTo(uint major, uint minor, string file)
+    {
+        string directory = $"/sys/dev/block/{major}:{minor}";
+        return TryReadBackingFile(directory) is { } shown
+            && (shown == file || IsBackedBy("/dev/" + System.IO.Path.GetFileName(new FileInfo(directory).LinkTarget), shown, file));
+    }
+
     /// <summary>
     /// Whether it is this very file, by file system and inode. The path that is shown is the one by which it was attached, less what
     /// can no longer be reached: after a container's end it begins where the container's mount did.
@@ -78,14 +86,8 @@ internal sealed class LoopDevice : IDisposable
         var devices = new List<(string, string)>();
         foreach (string directory in Directory.EnumerateDirectories("/sys/block", "loop*"))
         {
-            try
-            {
-                devices.Add(("/dev/" + System.IO.Path.GetFileName(directory), File.ReadAllText(directory + "/loop/backing_file").TrimEnd('\n')));
-            }
-            catch (IOException)
-            {
-                // Not attached, or detached while we looked.
-            }
+            if (TryReadBackingFile(directory) is { } shown)
+                devices.Add(("/dev/" + System.IO.Path.GetFileName(directory), shown));
         }
         return devices;
     }
@@ -110,6 +112,23 @@ internal sealed class LoopDevice : IDisposable
     }
 
     public void Dispose() => _handle.Dispose();
+
+    /// <summary>What the kernel shows of a device's backing file; null when it is none, has none, or is detached while we look.</summary>
+    private static string? TryReadBackingFile(string directory)
+    {
+        string path = directory + "/loop/backing_file";
+        // An exception for every free device would take longer than all the rest.
+        if (!File.Exists(path))
+            return null;
+        try
+        {
+            return File.ReadAllText(path).TrimEnd('\n');
+        }
+        catch (IOException)
+        {
+            return null;
+        }
+    }
 
     /// <returns>Null if nothing is attached, or no longer.</returns>
     private static unsafe (ulong Device, ulong Inode)? ReadBacking(string device)

@@ -121,9 +121,7 @@ internal sealed partial class FilePool
     private static bool IsReadOnly(string device)
         => File.ReadAllText($"/sys/block/{Path.GetFileName(device)}/ro").StartsWith('1');
 
-    private bool IsLoopOf(VolumeRecord volume, uint major, uint minor)
-        => LoopDevice.FindByBackingFile(ImageOf(volume))
-            .Any(device => File.ReadAllText($"/sys/block/{Path.GetFileName(device)}/dev").TrimEnd('\n') == $"{major}:{minor}");
+    private bool IsLoopOf(VolumeRecord volume, uint major, uint minor) => LoopDevice.IsAttachedTo(major, minor, ImageOf(volume));
 
     private SafeFileHandle OpenImage(string key) => OpenToRead(PathOf(key));
 
