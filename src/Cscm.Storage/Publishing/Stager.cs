@@ -45,8 +45,7 @@ internal sealed class Stager(Catalog catalog, Mountings mountings)
         }
         bool makesDirectory = RequireUsable(volume, wanted.Path);
         wanted = wanted with { MadeDirectory = wanted.MadeDirectory || makesDirectory };
-        // Survives a kill; what the power takes, it takes together with the mount.
-        volume = catalog.Write(volume with { Stage = wanted }, isDurable: false);
+        volume = catalog.Write(volume with { Stage = wanted });
         try
         {
             await CarryOutAsync(volume, wanted, flags, cancellationToken);

@@ -5,7 +5,7 @@ using Cscm.Storage.Volumes;
 
 namespace Cscm.Storage.Publishing;
 
-/// <summary>Binds staged volumes to target paths. One append per publish: the record is the intent, the mount the deed.</summary>
+/// <summary>Binds staged volumes to target paths. One durable append per publish: the record is the intent, the mount the deed.</summary>
 internal sealed class TargetPublisher(Catalog catalog, Mountings mountings)
 {
     private const uint DirectoryMode = 0x1E8, FileMode = 0x180;
@@ -26,8 +26,7 @@ internal sealed class TargetPublisher(Catalog catalog, Mountings mountings)
         MadeAtPath made = TargetPaths.RequireUsable(wanted.Path, "target path", volume.Access == AccessType.Block ? PathKind.File : PathKind.Directory);
         wanted = wanted with { Made = existing is null || made != MadeAtPath.Nothing ? made : existing.Made };
         VolumeRecord without = volume with { Targets = [.. volume.Targets.Where(target => target != existing)] };
-        // Survives a kill; what the power takes, it takes together with the mount.
-        volume = catalog.Write(without with { Targets = [.. without.Targets, wanted] }, isDurable: false);
+        volume = catalog.Write(without with { Targets = [.. without.Targets, wanted] });
         try
         {
             if (volume.Access == AccessType.Block)
