@@ -35,6 +35,29 @@ public sealed class DeletionTests
         Assert.Empty(node.Volumes.ListVolumes());
     }
 
+    /// <summary>As the kubelet does it: the claim goes when the pod's containers have ended, its mounts a moment later.</summary>
+    [Fact]
+    public async Task A_volume_that_is_unmounted_while_its_deletion_waits_goes_by_one_call_and_no_more_requests()
+    {
+        await using TestCluster cluster = await TestCluster.StartAsync();
+        TestNode node = await cluster.AddNodeAsync("n1", TestCluster.FastAgent with { UnmountPatience = TimeSpan.FromSeconds(10) });
+        TestController controller = await cluster.AddControllerAsync();
+        Volume volume = await controller.CreateAsync(Create("pvc-1"));
+        string staging = Directory.CreateTempSubdirectory("cscm-stage-").FullName;
+        await node.Storage.Publisher.StageAsync(new StageRequest(volume.VolumeId, staging, new MountOptions()), default);
+        await Task.Delay(500);
+        long statuses = cluster.Api.Counts.Of("patch", "scmvolumes"), releases = cluster.Api.Counts.Of("update", "scmvolumes");
+        Task deletion = controller.DeleteAsync(volume.VolumeId);
+        await Task.Delay(700);
+        Assert.False(deletion.IsCompleted);
+        await node.Storage.Publisher.UnstageAsync(volume.VolumeId, staging, default);
+        await deletion;
+        Directory.Delete(staging);
+        Assert.Empty(node.Volumes.ListVolumes());
+        Assert.Equal(statuses, cluster.Api.Counts.Of("patch", "scmvolumes"));
+        Assert.Equal(releases + 1, cluster.Api.Counts.Of("update", "scmvolumes"));
+    }
+
     [Fact]
     public async Task A_node_that_is_down_keeps_its_volumes_until_it_is_back()
     {

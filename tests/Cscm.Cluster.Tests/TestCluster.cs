@@ -18,6 +18,7 @@ internal sealed class TestCluster : IAsyncDisposable
         FirstPause = TimeSpan.FromMilliseconds(50),
         LongestPause = TimeSpan.FromMilliseconds(500),
         OrphanAge = TimeSpan.FromMilliseconds(300),
+        UnmountPatience = TimeSpan.FromMilliseconds(300),
     };
 
     private static readonly InformerOptions s_watching = new() { FirstPause = TimeSpan.FromMilliseconds(20), LongestPause = TimeSpan.FromMilliseconds(500) };

@@ -31,7 +31,7 @@ public sealed partial class NodeAgent : IDisposable
         _volumeObjects = new(client, Resources.Volumes, selector, watching, logger) { Changed = (item, _) => Enqueue(VolumePrefix, item.Metadata.Name, item.Spec.Node) };
         _snapshotObjects = new(client, Resources.Snapshots, selector, watching, logger) { Changed = (item, _) => Enqueue(SnapshotPrefix, item.Metadata.Name, item.Spec.Node) };
         _reporter = new NodeReporter(client, volumes, node, options, logger);
-        _volumes = new VolumeReconciler(new ObjectWriter<ScmVolume>(client, Resources.Volumes, _volumeObjects), volumes, _reporter);
+        _volumes = new VolumeReconciler(new ObjectWriter<ScmVolume>(client, Resources.Volumes, _volumeObjects), volumes, _reporter, options.UnmountPatience);
         _snapshots = new SnapshotReconciler(new ObjectWriter<ScmSnapshot>(client, Resources.Snapshots, _snapshotObjects), volumes, _reporter);
         _orphans = new OrphanCollector(volumes, _volumeObjects, _reporter, new EventRecorder(client, "cscm-node", node, logger), options, logger);
         _queue = new WorkQueue(ReconcileAsync, options.Parallel, options.FirstPause, options.LongestPause);

@@ -24,7 +24,10 @@ public sealed record NodeAgentOptions
 
     /// <summary>How long changes of capacity are gathered before they are published together.</summary>
     public TimeSpan GatherFor { get; init; } = TimeSpan.FromSeconds(1);
-    public TimeSpan FirstPause { get; init; } = TimeSpan.FromMilliseconds(500);
+
+    /// <summary>How long the deletion of a volume that is still mounted is tried before it counts as refused.</summary>
+    public TimeSpan UnmountPatience { get; init; } = TimeSpan.FromSeconds(5);
+    public TimeSpan FirstPause { get; init; } = TimeSpan.FromMilliseconds(200);
     public TimeSpan LongestPause { get; init; } = TimeSpan.FromSeconds(60);
     public OrphanPolicy Orphans { get; init; } = OrphanPolicy.Report;
 

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Cscm.Kubernetes;
 using Cscm.Storage;
 
@@ -7,13 +8,22 @@ namespace Cscm.Csi.Node.Agent;
 /// Brings one volume to what its object asks for. Called for one volume at a time; may be repeated at any point, after any crash: the
 /// local volumes are the truth about what exists, the object about what is wanted.
 /// </summary>
-internal sealed class VolumeReconciler(ObjectWriter<ScmVolume> objects, IVolumeManager volumes, NodeReporter reporter)
+/// <param name="objects">Its object.</param>
+/// <param name="volumes">The local volumes.</param>
+/// <param name="reporter">Publishes the capacity that is left.</param>
+/// <param name="patience">How long the deletion of a volume in use is tried before its object says that it is refused.</param>
+internal sealed class VolumeReconciler(ObjectWriter<ScmVolume> objects, IVolumeManager volumes, NodeReporter reporter, TimeSpan patience)
 {
+    private readonly ConcurrentDictionary<string, long> _refusedSince = new(StringComparer.Ordinal);
+
     /// <returns>Whether nothing is left to do until something changes.</returns>
     public async Task<bool> ReconcileAsync(string name, CancellationToken cancellationToken)
     {
         if (objects.Find(name) is not { } volume)
+        {
+            _refusedSince.TryRemove(name, out _);
             return true;
+        }
         if (volume.Metadata.DeletionTimestamp is not null)
             return volume.Metadata.Finalizers?.Contains(ScmNames.Finalizer) != true || await DeleteAsync(volume, cancellationToken);
         return volume.Status?.Phase switch
@@ -64,9 +74,13 @@ internal sealed class VolumeReconciler(ObjectWriter<ScmVolume> objects, IVolumeM
         }
         catch (StorageException e)
         {
-            await WriteIfChangedAsync(volume, VolumeStatuses.Refused(volume, e), cancellationToken);
+            // The kubelet lets a pod's claim go before it has unstaged: a moment later the volume is free, and nobody need ask again.
+            long now = TimeProvider.System.GetTimestamp();
+            if (TimeProvider.System.GetElapsedTime(_refusedSince.GetOrAdd(volume.Metadata.Name, now), now) >= patience)
+                await WriteIfChangedAsync(volume, VolumeStatuses.Refused(volume, e), cancellationToken);
             return false;
         }
+        _refusedSince.TryRemove(volume.Metadata.Name, out _);
         reporter.Nudge();
         await objects.ReleaseAsync(volume, cancellationToken);
         return true;
