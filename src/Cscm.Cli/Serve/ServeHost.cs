@@ -93,6 +93,7 @@ internal static partial class ServeHost
             LogPool(log, pool.Name, pool.Kind, pool.Capacity.AvailableBytes, pool.Capacity.TotalBytes);
         LogServing(log, DriverInfo.Version, settings.NodeId, settings.Endpoint);
         app.Services.GetRequiredService<ServeReadiness>().IsReady = true;
+        memory.Touch();
         app.Services.GetRequiredService<HealthServiceImpl>().SetStatus("", HealthCheckResponse.Types.ServingStatus.Serving);
         await app.WaitForShutdownAsync(cancellationToken);
     }

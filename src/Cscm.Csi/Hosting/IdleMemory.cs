@@ -6,14 +6,24 @@ namespace Cscm.Csi.Hosting;
 /// </summary>
 public sealed class IdleMemory : IDisposable
 {
-    private static readonly TimeSpan s_restBeforeRelease = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan s_restBeforeCollection = TimeSpan.FromSeconds(1);
 
-    private readonly Timer _timer = new(static _ => Release());
+    /// <summary>Longer: the next call after it waits for some hundred page faults.</summary>
+    private static readonly TimeSpan s_restBeforeUnmapping = TimeSpan.FromSeconds(5);
+
+    private readonly Timer _collection = new(static _ => GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true));
+    private readonly Timer _unmapping = new(static _ => MappedFiles.Release());
 
     /// <summary>Says that a call came or went.</summary>
-    public void Touch() => _timer.Change(s_restBeforeRelease, Timeout.InfiniteTimeSpan);
+    public void Touch()
+    {
+        _collection.Change(s_restBeforeCollection, Timeout.InfiniteTimeSpan);
+        _unmapping.Change(s_restBeforeUnmapping, Timeout.InfiniteTimeSpan);
+    }
 
-    public void Dispose() => _timer.Dispose();
-
-    private static void Release() => GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
+    public void Dispose()
+    {
+        _collection.Dispose();
+        _unmapping.Dispose();
+    }
 }
