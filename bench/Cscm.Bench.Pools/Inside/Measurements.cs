@@ -12,7 +12,7 @@ internal sealed class Measurements
     // Warm: an emulated processor translates what it meets for the first time, which takes longer than running it.
     private const int Rounds = 25, WarmUpRounds = 60;
     private const int ManyVolumes = 1000, Sample = 40;
-    private const int ToolRounds = 3, EraseRounds = 3, StreamRounds = 9;
+    private const int ToolRounds = 5, ToolWarmUpRounds = 8, EraseRounds = 3, StreamRounds = 9;
     private const long LargeBytes = 768 * MiB;
 
     private Driver _driver = null!;
@@ -69,7 +69,7 @@ internal sealed class Measurements
     private async Task<double> ToolShareAsync()
     {
         var shares = new List<double>();
-        for (int round = -1; round < ToolRounds; round++)
+        for (int round = -ToolWarmUpRounds; round < ToolRounds; round++)
         {
             if (round == 0)
                 _driver.Steps.Take();
@@ -84,7 +84,7 @@ internal sealed class Measurements
             await _driver.UnpublishAsync(volume!);
             await _driver.DeleteAsync(volume!);
             await _driver.WhenErasedAsync();
-            Console.WriteLine($"lvm: create + stage + publish {total * 1e3:0} ms, {share:P0} of it in tools{(round < 0 ? " (first, not counted)" : "")}");
+            Console.WriteLine($"lvm: create + stage + publish {total * 1e3:0} ms, {share:P0} of it in tools{(round < 0 ? " (warming up, not counted)" : "")}");
             if (round >= 0)
                 shares.Add(share);
         }
