@@ -6,11 +6,11 @@ namespace Cscm.Storage.Proof;
 /// <summary>
 /// Tries on a mounted directory what its consumers will rely on. Nothing that the kernel merely says is believed where it can be tried:
 /// XFS drops DAX without an error on a device that has none, and overlayfs shows its lower layer's DAX but maps its own page cache.
-/// Leaves nothing behind, takes some milliseconds and up to 8 MiB for their duration. Thread-safe.
+/// Leaves nothing behind, takes some milliseconds and up to 4 MiB for their duration. Thread-safe.
 /// </summary>
 public static class DaxProver
 {
-    private const long HugeProbeBytes = 4 * ProbeMapping.HugePageBytes;
+    private const long HugeProbeBytes = 2 * ProbeMapping.HugePageBytes;
     private const long SmallProbeBytes = 64 << 10;
 
     /// <param name="directory">A directory on the mounted file system, writable.</param>
