@@ -26,7 +26,7 @@ internal sealed record ControllerSettings
 /// <summary>The composition of the cluster's controller: watches below, CSI services above, Kestrel around.</summary>
 internal static partial class ControllerHost
 {
-    private static readonly Service[] s_services = [Service.ControllerService, Service.VolumeAccessibilityConstraints];
+    private static readonly Service[] s_services = [Service.ControllerService, Service.GroupControllerService, Service.VolumeAccessibilityConstraints];
 
     public static async Task RunAsync(ControllerSettings settings, CancellationToken cancellationToken)
     {
@@ -49,6 +49,7 @@ internal static partial class ControllerHost
         services.AddSingleton(settings.Driver);
         services.AddSingleton(new IdentityServices(s_services, settings.Driver.DriverName));
         services.AddSingleton<ControllerService>();
+        services.AddSingleton<GroupControllerService>();
         services.AddSingleton<IMetricsSource>(new ClusterMetrics(cluster, election));
         services.AddSingleton<IMetricsSource, ProcessMetrics>();
         services.AddSingleton<IMetricsSource>(new ApiMetrics(() => statistics.ByMethod));
@@ -56,6 +57,7 @@ internal static partial class ControllerHost
         using var memory = new IdleMemory();
         app.UseCsi(memory);
         app.MapGrpcService<ControllerService>();
+        app.MapGrpcService<GroupControllerService>();
 
         // Kestrel's own handling of SIGTERM ends the rest too.
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, app.Lifetime.ApplicationStopping);

@@ -18,7 +18,8 @@ public sealed class ExampleTests
         foreach (string set in (string[])["default", "trial"])
         {
             IReadOnlyList<YamlMappingNode> installed = Documents.Committed(ValueSet.Find(set));
-            string[] classes = [.. NamesOf(installed, "StorageClass")], snapshotClasses = [.. NamesOf(installed, "VolumeSnapshotClass")], drivers = [.. NamesOf(installed, "CSIDriver")];
+            string[] classes = [.. NamesOf(installed, "StorageClass")], snapshotClasses = [.. NamesOf(installed, "VolumeSnapshotClass")];
+            string[] groupClasses = [.. NamesOf(installed, "VolumeGroupSnapshotClass")], drivers = [.. NamesOf(installed, "CSIDriver")];
             string[] images = [.. Pods.Of(installed).SelectMany(found => found.Pod.List("containers")).Select(container => container.Text("image")).Where(image => image.StartsWith(ToolsImage, StringComparison.Ordinal))];
             HashSet<string> pools = [.. Pods.Of(installed).SelectMany(found => found.Pod.List("containers")).SelectMany(container => container.Texts("args"))
                 .Where(argument => argument.StartsWith("--pool=", StringComparison.Ordinal)).Select(argument => argument.Split(['=', ','])[2])];
@@ -28,6 +29,8 @@ public sealed class ExampleTests
                     Assert.Contains(name, classes);
                 if (node.FindText("volumeSnapshotClassName") is string snapshotClass)
                     Assert.Contains(snapshotClass, snapshotClasses);
+                if (node.FindText("volumeGroupSnapshotClassName") is string groupClass)
+                    Assert.Contains(groupClass, groupClasses);
                 if (node.Find("csi") is YamlNode inline)
                 {
                     Assert.Contains(inline.Text("driver"), drivers);
@@ -78,6 +81,14 @@ public sealed class ExampleTests
         Assert.Equal(claim, snapshot.Text("spec", "source", "persistentVolumeClaimName"));
         YamlNode[] sources = [.. Objects("restore-and-clone.yaml").Where(item => item.Kind() == "PersistentVolumeClaim").Select(item => item.At("spec", "dataSource"))];
         Assert.Equal([$"PersistentVolumeClaim {claim}", $"VolumeSnapshot {snapshot.Name()}"], sources.Select(source => $"{source.Kind()} {source.Text("name")}").Order());
+    }
+
+    [Fact]
+    public void The_group_snapshot_selects_claims_that_the_StatefulSet_makes()
+    {
+        YamlMappingNode set = Objects("btree-statefulset.yaml").Single(item => item.Kind() == "StatefulSet"), group = Objects("group-snapshot.yaml").Single();
+        // Kubernetes labels a StatefulSet's claims with its selector.
+        Assert.Equal(set.Text("spec", "selector", "matchLabels", "app"), group.Text("spec", "source", "selector", "matchLabels", "app"));
     }
 
     [Fact]

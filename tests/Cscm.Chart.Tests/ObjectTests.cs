@@ -5,7 +5,7 @@ namespace Cscm.Chart.Tests;
 /// <summary>Every object of every value set: whole, named, and what it refers to is there.</summary>
 public sealed class ObjectTests
 {
-    private static readonly string[] s_scopeless = ["ClusterRole", "ClusterRoleBinding", "CSIDriver", "StorageClass", "VolumeSnapshotClass"];
+    private static readonly string[] s_scopeless = ["ClusterRole", "ClusterRoleBinding", "CSIDriver", "StorageClass", "VolumeSnapshotClass", "VolumeGroupSnapshotClass"];
 
     [Theory]
     [MemberData(nameof(ValueSet.Names), MemberType = typeof(ValueSet))]
@@ -96,7 +96,7 @@ public sealed class ObjectTests
             Assert.True(item.IsTrue("allowVolumeExpansion"));
             Assert.Contains(item.Text("parameters", "pool"), pools);
         });
-        Assert.All(objects.Where(item => item.Kind() == "VolumeSnapshotClass"), item => Assert.Equal(driver, item.Text("driver")));
+        Assert.All(objects.Where(item => item.Kind() is "VolumeSnapshotClass" or "VolumeGroupSnapshotClass"), item => Assert.Equal(driver, item.Text("driver")));
         Assert.Equal($"{driver}/csi.sock", Assert.Single(Pods.Of(objects).SelectMany(found => found.Pod.List("containers")).SelectMany(container => container.Texts("args"))
             .Where(argument => argument.StartsWith("--kubelet-registration-path=", StringComparison.Ordinal)).Select(argument => argument[(argument.IndexOf("/plugins/", StringComparison.Ordinal) + "/plugins/".Length)..]).Distinct()));
     }

@@ -8,15 +8,17 @@ public sealed record ValueSet(string Name, string? ValuesFile, string ApiVersion
 {
     public const string Release = "cscm", Namespace = "cscm-system", KubeVersion = "1.33.0";
 
+    private const string Snapshots = "snapshot.storage.k8s.io/v1,groupsnapshot.storage.k8s.io/v1";
+
     public static string Chart { get; } = Path.Combine(RepositoryRoot.Path, "charts", "cscm");
 
     public static string Tests { get; } = Path.Combine(RepositoryRoot.Path, "tests", "Cscm.Chart.Tests");
 
     public static IReadOnlyList<ValueSet> All { get; } =
     [
-        new("default", null, "snapshot.storage.k8s.io/v1"),
+        new("default", null, Snapshots),
         new("no-snapshot-api", null),
-        new("trial", Path.Combine(Chart, "values-trial.yaml"), "snapshot.storage.k8s.io/v1"),
+        new("trial", Path.Combine(Chart, "values-trial.yaml"), Snapshots),
         OfTests("dram-only"), OfTests("scm-with-lvm"), OfTests("minimal"), OfTests("everything-on"),
     ];
 

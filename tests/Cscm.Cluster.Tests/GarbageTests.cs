@@ -47,6 +47,72 @@ public sealed class GarbageTests
         Assert.Contains(await EventsAsync(cluster), item => item.Reason == "OrphanVolumeDeleted" && item.InvolvedObject.Name == orphan.VolumeId);
     }
 
+    [Theory]
+    [InlineData(OrphanPolicy.Report)]
+    [InlineData(OrphanPolicy.Delete)]
+    public async Task Snapshots_that_nothing_stands_for_are_treated_as_told_and_no_others(OrphanPolicy policy)
+    {
+        await using TestCluster cluster = await TestCluster.StartAsync();
+        TestNode node = await cluster.AddNodeAsync("n1");
+        TestController controller = await cluster.AddControllerAsync(s_fast with { Orphans = policy });
+        Volume volume = await controller.CreateAsync(Create("pvc-1"));
+        Claim(cluster, volume.VolumeId);
+        Snapshot held = await SnapshotAsync(controller, "held", volume), given = await SnapshotAsync(controller, "given", volume), orphan = await SnapshotAsync(controller, "orphan", volume);
+        VolumeGroupSnapshot[] groups = [await GroupAsync(controller, "held by member", volume), await GroupAsync(controller, "held", volume), await GroupAsync(controller, "orphan", volume)];
+        Contain(cluster, "volumesnapshotcontents", "VolumeSnapshotContent", "1", new JsonObject { ["driver"] = DriverInfo.Name }, new JsonObject { ["snapshotHandle"] = held.SnapshotId });
+        Contain(cluster, "volumesnapshotcontents", "VolumeSnapshotContent", "2", new JsonObject { ["driver"] = DriverInfo.Name, ["source"] = new JsonObject { ["snapshotHandle"] = given.SnapshotId } }, null);
+        Contain(cluster, "volumesnapshotcontents", "VolumeSnapshotContent", "3", new JsonObject { ["driver"] = "another.driver" }, new JsonObject { ["snapshotHandle"] = orphan.SnapshotId });
+        Contain(cluster, "volumesnapshotcontents", "VolumeSnapshotContent", "4", new JsonObject { ["driver"] = DriverInfo.Name }, new JsonObject { ["snapshotHandle"] = groups[0].Snapshots[0].SnapshotId });
+        Contain(cluster, "volumegroupsnapshotcontents", "VolumeGroupSnapshotContent", "5", new JsonObject { ["driver"] = DriverInfo.Name }, new JsonObject { ["volumeGroupSnapshotHandle"] = groups[1].GroupSnapshotId });
+
+        var term = new Term(controller);
+        string[] orphans = [.. new[] { orphan.SnapshotId, groups[2].GroupSnapshotId }.Order(StringComparer.Ordinal)];
+        string reason = policy == OrphanPolicy.Delete ? "OrphanSnapshotDeleted" : "OrphanSnapshot";
+        await Eventually.TrueAsync(async () => (await EventsAsync(cluster)).Count(item => item.Reason == reason) == 2);
+        await Task.Delay(600);
+        await term.EndAsync();
+        Assert.Equal(orphans, (await EventsAsync(cluster)).Select(item => item.InvolvedObject.Name!).Order(StringComparer.Ordinal));
+        IReadOnlyList<ScmSnapshot> left = (await cluster.Client.ListAsync(Resources.Snapshots, new ListQuery(), default)).Items;
+        Assert.Equal(policy == OrphanPolicy.Delete ? 4 : 6, left.Count);
+        Assert.Equal(policy == OrphanPolicy.Report, left.Any(item => orphans.Contains(item.Metadata.Name)));
+        Assert.Equal(left.Count, node.Volumes.ListSnapshots().Count);
+    }
+
+    [Fact]
+    public async Task Where_there_is_no_snapshot_API_no_snapshot_counts_as_left_over()
+    {
+        await using TestCluster cluster = await TestCluster.StartAsync();
+        await cluster.AddNodeAsync("n1");
+        TestController controller = await cluster.AddControllerAsync(s_fast with { Orphans = OrphanPolicy.Delete });
+        Volume volume = await controller.CreateAsync(Create("pvc-1"));
+        Claim(cluster, volume.VolumeId);
+        await SnapshotAsync(controller, "kept", volume);
+        cluster.Api.Faults.OnRequest = call => call.Plural == "volumesnapshotcontents" ? Kubernetes.Emulator.Fault.Of(404, "NotFound") : null;
+        var term = new Term(controller);
+        await Eventually.TrueAsync(() => cluster.Api.Counts.Of("list", "volumesnapshotcontents") > 2);
+        await term.EndAsync();
+        Assert.Null(Assert.Single((await cluster.Client.ListAsync(Resources.Snapshots, new ListQuery(), default)).Items).Metadata.DeletionTimestamp);
+    }
+
+    [Theory]
+    [InlineData(AgentOrphans.Report)]
+    [InlineData(AgentOrphans.Delete)]
+    public async Task Local_snapshots_without_an_object_are_treated_as_told(AgentOrphans policy)
+    {
+        await using TestCluster cluster = await TestCluster.StartAsync();
+        TestNode node = await cluster.AddNodeAsync("n1", TestCluster.FastAgent with { Orphans = policy });
+        TestController controller = await cluster.AddControllerAsync();
+        Volume volume = await controller.CreateAsync(Create("pvc-1"));
+        Snapshot kept = await SnapshotAsync(controller, "kept", volume), orphan = await SnapshotAsync(controller, "orphan", volume);
+        VolumeGroupSnapshot keptGroup = await GroupAsync(controller, "kept", volume), orphanGroup = await GroupAsync(controller, "orphan", volume);
+        cluster.Api.Erase(ScmNames.ApiVersion, "scmsnapshots", orphan.SnapshotId);
+        cluster.Api.Erase(ScmNames.ApiVersion, "scmsnapshots", orphanGroup.GroupSnapshotId);
+        await Eventually.TrueAsync(async () => (await EventsAsync(cluster)).Count(item => item.Reason == (policy == AgentOrphans.Delete ? "OrphanSnapshotDeleted" : "OrphanSnapshot")) == 2);
+        await Task.Delay(400);
+        string[] expected = [kept.SnapshotId, keptGroup.Snapshots[0].SnapshotId, .. policy == AgentOrphans.Delete ? (string[])[] : [orphan.SnapshotId, orphanGroup.Snapshots[0].SnapshotId]];
+        Assert.Equal(expected.Order(StringComparer.Ordinal), node.Volumes.ListSnapshots().Select(snapshot => snapshot.Id));
+    }
+
     [Fact]
     public async Task Young_volumes_and_unreadable_PersistentVolumes_lead_to_no_deletion()
     {
@@ -120,6 +186,16 @@ public sealed class GarbageTests
             ["metadata"] = new JsonObject { ["name"] = $"pv-{volumeId}" },
             ["spec"] = new JsonObject { ["csi"] = new JsonObject { ["driver"] = driver, ["volumeHandle"] = volumeId } },
         });
+
+    private static void Contain(TestCluster cluster, string plural, string kind, string name, JsonObject spec, JsonObject? status) => cluster.Api.Seed(
+        plural == "volumesnapshotcontents" ? "snapshot.storage.k8s.io/v1" : "groupsnapshot.storage.k8s.io/v1", plural, kind,
+        new JsonObject { ["metadata"] = new JsonObject { ["name"] = name }, ["spec"] = spec, ["status"] = status });
+
+    private static async Task<Snapshot> SnapshotAsync(TestController controller, string name, Volume volume)
+        => (await controller.Rpc.CreateSnapshot(new CreateSnapshotRequest { Name = name, SourceVolumeId = volume.VolumeId }, new CallContext(20))).Snapshot;
+
+    private static async Task<VolumeGroupSnapshot> GroupAsync(TestController controller, string name, Volume volume)
+        => (await controller.Groups.CreateVolumeGroupSnapshot(new CreateVolumeGroupSnapshotRequest { Name = name, SourceVolumeIds = { volume.VolumeId } }, new CallContext(20))).GroupSnapshot;
 
     private static async Task<IReadOnlyList<EventObject>> EventsAsync(TestCluster cluster)
         => (await cluster.Client.ListAsync(Resources.Events("default"), new ListQuery(), default)).Items;

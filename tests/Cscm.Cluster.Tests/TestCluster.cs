@@ -136,6 +136,7 @@ internal sealed class TestController : IAsyncDisposable
     {
         _client = client;
         Cluster = new ClusterController(client, watching, garbage ?? new GarbageOptions(), NullLogger.Instance);
+        Groups = new Csi.Controller.GroupControllerService(Cluster.Volumes, Cluster.Placement);
         Rpc = new Csi.Controller.ControllerService(Cluster.Volumes, Cluster.Placement, new Csi.DriverInfo("controller"));
         _run = Cluster.RunAsync(_stop.Token);
     }
@@ -143,6 +144,8 @@ internal sealed class TestController : IAsyncDisposable
     public ClusterController Cluster { get; }
 
     public Csi.Controller.ControllerService Rpc { get; }
+
+    public Csi.Controller.GroupControllerService Groups { get; }
 
     public async ValueTask DisposeAsync()
     {

@@ -17,8 +17,15 @@ public sealed class ClusterFactAttribute : FactAttribute
 /// <summary>As <see cref="ClusterFactAttribute"/>, for what needs the snapshot API and controller.</summary>
 public sealed class SnapshotFactAttribute : FactAttribute
 {
-    public SnapshotFactAttribute() => Skip = ClusterFactAttribute.Missing
-        ?? (Command.TryRun("kubectl", ["get", "crd", "volumesnapshots.snapshot.storage.k8s.io"]).ExitCode == 0 ? null : "the cluster has no VolumeSnapshot API: install external-snapshotter");
+    /// <param name="definition">What must be there besides volumesnapshots.</param>
+    public SnapshotFactAttribute(string definition = "volumesnapshots.snapshot.storage.k8s.io")
+    {
+        Definition = definition;
+        Skip = ClusterFactAttribute.Missing
+            ?? (Command.TryRun("kubectl", ["get", "crd", definition]).ExitCode == 0 ? null : $"the cluster has no {definition}: install external-snapshotter");
+    }
+
+    public string Definition { get; }
 }
 
 /// <summary>As <see cref="ClusterFactAttribute"/>, for what an environment variable must make possible.</summary>

@@ -84,6 +84,34 @@ public sealed class VolumeTests
         Assert.Contains("count=2000 ", space.Run("cloned", "cloned", Space.Verify(Heap)), StringComparison.Ordinal);
     }
 
+    [SnapshotFact("volumegroupsnapshots.groupsnapshot.storage.k8s.io")]
+    public void A_group_snapshot_restores_each_of_its_claims()
+    {
+        using var space = new Space();
+        foreach (string claim in (string[])["first", "second"])
+            space.Claim(claim, "128Mi", app: "ledger");
+        space.Run("one", "first", Space.Insert(Heap, 1000));
+        space.Run("two", "second", Space.Insert(Heap, 2000), node: space.Kubectl("get", "pod", "one", "-o", "jsonpath={.spec.nodeName}"));
+        space.Apply(JsonNode.Parse("""
+            {"apiVersion": "groupsnapshot.storage.k8s.io/v1", "kind": "VolumeGroupSnapshot", "metadata": {"name": "together"},
+             "spec": {"volumeGroupSnapshotClassName": "cscm", "source": {"selector": {"matchLabels": {"app": "ledger"}}}}}
+            """)!);
+        Space.Await(
+            () => space.Kubectl("get", "volumegroupsnapshot", "together", "-o", "jsonpath={.status.readyToUse}"), "true", () => space.Kubectl("describe", "volumegroupsnapshot", "together"));
+        Dictionary<string, string> members = space.Kubectl("get", "volumesnapshots", "-o", "jsonpath={range .items[*]}{.spec.source.persistentVolumeClaimName}={.metadata.name} {end}")
+            .Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(pair => pair.Split('=')).ToDictionary(pair => pair[0], pair => pair[1]);
+        Assert.Equal(["first", "second"], members.Keys.Order());
+        Assert.Single(Command.Run("kubectl", ["get", "scmsnapshots", "-o", "name"]).Split('\n'));
+        foreach ((string claim, string count) in (ReadOnlySpan<(string, string)>)[("first", "1000"), ("second", "2000")])
+        {
+            space.Run($"later-{claim}", claim, Space.Insert(Heap, 3000));
+            space.Claim($"restored-{claim}", "128Mi", source: JsonNode.Parse($$"""{"apiGroup": "snapshot.storage.k8s.io", "kind": "VolumeSnapshot", "name": "{{members[claim]}}"}"""));
+            Assert.Contains($"count={count} ", space.Run($"restored-{claim}", $"restored-{claim}", Space.Verify(Heap)), StringComparison.Ordinal);
+        }
+        space.Kubectl("delete", "volumegroupsnapshot", "together");
+        Space.Await(() => Command.Run("kubectl", ["get", "scmsnapshots", "-o", "name"]), "", () => Command.Run("kubectl", ["get", "scmsnapshots,volumegroupsnapshotcontents", "-o", "yaml"]));
+    }
+
     [ClusterFact]
     public void An_inline_volume_lives_and_dies_with_its_pod()
     {

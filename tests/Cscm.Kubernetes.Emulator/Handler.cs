@@ -19,6 +19,8 @@ internal sealed class Handler
         ["v1/events"] = "Event",
         ["v1/nodes"] = "Node",
         ["v1/persistentvolumes"] = "PersistentVolume",
+        ["snapshot.storage.k8s.io/v1/volumesnapshotcontents"] = "VolumeSnapshotContent",
+        ["groupsnapshot.storage.k8s.io/v1/volumegroupsnapshotcontents"] = "VolumeGroupSnapshotContent",
     };
 
     public Store Store { get; } = new();

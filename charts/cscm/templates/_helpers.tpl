@@ -64,6 +64,17 @@ true
 {{- end -}}
 {{- end -}}
 
+{{- /* The same for snapshots of several volumes at one moment. */ -}}
+{{- define "cscm.groupSnapshots" -}}
+{{- if include "cscm.snapshots" . -}}
+{{- if eq .Values.groupSnapshots.enabled "always" -}}
+true
+{{- else if and (eq .Values.groupSnapshots.enabled "auto") (.Capabilities.APIVersions.Has "groupsnapshot.storage.k8s.io/v1") -}}
+true
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
 {{- /* The names of the pools that some node has, with a comma on both sides of each. */ -}}
 {{- define "cscm.poolNames" -}}
 {{- range $group := list .Values.scmNodes .Values.otherNodes -}}

@@ -28,6 +28,15 @@ internal sealed class ClusterState
     public Task RunAsync(CancellationToken cancellationToken)
         => Task.WhenAll(Volumes.RunAsync(cancellationToken), Snapshots.RunAsync(cancellationToken), Nodes.RunAsync(cancellationToken));
 
+    /// <summary>The ready object that holds a CSI snapshot: its own, or its group's.</summary>
+    public ScmSnapshot? FindSnapshot(string snapshotId)
+    {
+        ScmSnapshot? found = Snapshots.Find(snapshotId) is { Spec.Volumes: null } own
+            ? own
+            : Snapshots.Items.FirstOrDefault(item => item.Status?.Snapshots?.Any(member => member.Name == snapshotId) == true);
+        return found?.Status?.Phase == ScmPhase.Ready ? found : null;
+    }
+
     /// <summary>What volumes will take, or took unpublished, of each node's pools.</summary>
     public PendingBytes ReadPending() => new(_pending.Values);
 

@@ -51,10 +51,10 @@ internal static class ClusterViews
     {
         Id = snapshot.Metadata.Name,
         Name = snapshot.Spec.SnapshotName,
-        SourceVolumeId = snapshot.Spec.Volume,
+        SourceVolumeId = snapshot.Spec.Volume ?? "",
         Pool = snapshot.Status?.Pool ?? "",
         CapacityBytes = snapshot.Status?.CapacityBytes ?? 0,
-        CreatedAt = snapshot.Status?.CreatedAt ?? snapshot.Metadata.CreationTimestamp ?? default,
+        CreatedAt = CreatedAt(snapshot),
     };
 
     public static ScmSnapshot ToObject(string id, string name, ScmVolume source) => new()
@@ -62,6 +62,38 @@ internal static class ClusterViews
         Metadata = MetadataOf(id, source.Spec.Node),
         Spec = new ScmSnapshotSpec(name, source.Metadata.Name, source.Spec.Node),
     };
+
+    /// <param name="id">Its name.</param>
+    /// <param name="name">As it was asked for.</param>
+    /// <param name="node">That holds the volumes.</param>
+    /// <param name="volumeIds">In ordinal order.</param>
+    public static ScmSnapshot ToGroupObject(string id, string name, string node, IReadOnlyList<string> volumeIds) => new()
+    {
+        Metadata = MetadataOf(id, node),
+        Spec = new ScmSnapshotSpec(name, null, node, volumeIds),
+    };
+
+    public static GroupSnapshotInfo ToGroupInfo(ScmSnapshot group) => new()
+    {
+        Id = group.Metadata.Name,
+        Name = group.Spec.SnapshotName,
+        CreatedAt = CreatedAt(group),
+        Snapshots = [.. ToInfos(group)],
+    };
+
+    /// <summary>The CSI snapshots that an object stands for: itself, or its group's.</summary>
+    public static IEnumerable<SnapshotInfo> ToInfos(ScmSnapshot snapshot) => snapshot.Spec.Volumes is null
+        ? [ToInfo(snapshot)]
+        : (snapshot.Status?.Snapshots ?? []).Select(member => new SnapshotInfo
+        {
+            Id = member.Name,
+            Name = snapshot.Spec.SnapshotName,
+            SourceVolumeId = member.Volume,
+            Pool = member.Pool,
+            CapacityBytes = member.CapacityBytes,
+            CreatedAt = CreatedAt(snapshot),
+            GroupId = snapshot.Metadata.Name,
+        });
 
     public static HealthFinding ToFinding(ScmFinding finding) => new(Parse(finding.Kind, HealthKind.Degraded), finding.Reason, finding.Message);
 
@@ -89,6 +121,8 @@ internal static class ClusterViews
     public static T Parse<T>(string? text, T otherwise)
         where T : struct, Enum
         => Enum.TryParse(text, out T value) ? value : otherwise;
+
+    private static DateTimeOffset CreatedAt(ScmSnapshot snapshot) => snapshot.Status?.CreatedAt ?? snapshot.Metadata.CreationTimestamp ?? default;
 
     private static ObjectMeta MetadataOf(string id, string node) => new()
     {

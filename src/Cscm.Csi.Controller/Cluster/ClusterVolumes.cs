@@ -72,8 +72,8 @@ internal sealed class ClusterVolumes(ClusterState state, NodeChooser chooser, Vo
     public SnapshotInfo GetSnapshot(string snapshotId)
     {
         RequireSynced();
-        return state.Snapshots.Find(snapshotId) is { Status.Phase: ScmPhase.Ready } snapshot
-            ? ClusterViews.ToInfo(snapshot)
+        return state.FindSnapshot(snapshotId) is { } snapshot
+            ? ClusterViews.ToInfos(snapshot).Single(info => info.Id == snapshotId)
             : throw new StorageException(StorageErrorKind.NotFound, $"snapshot {snapshotId} does not exist");
     }
 
@@ -83,7 +83,7 @@ internal sealed class ClusterVolumes(ClusterState state, NodeChooser chooser, Vo
         return
         [
             .. state.Snapshots.Items.Where(snapshot => snapshot.Status?.Phase == ScmPhase.Ready)
-                .OrderBy(snapshot => snapshot.Metadata.Name, StringComparer.Ordinal).Select(ClusterViews.ToInfo),
+                .SelectMany(ClusterViews.ToInfos).OrderBy(snapshot => snapshot.Id, StringComparer.Ordinal),
         ];
     }
 
@@ -112,18 +112,26 @@ internal sealed class ClusterVolumes(ClusterState state, NodeChooser chooser, Vo
         ];
     }
 
-    public Task<GroupSnapshotInfo> CreateGroupSnapshotAsync(string name, IReadOnlyList<string> sourceVolumeIds, CancellationToken cancellationToken) => throw NoGroups();
+    public Task<GroupSnapshotInfo> CreateGroupSnapshotAsync(string name, IReadOnlyList<string> sourceVolumeIds, CancellationToken cancellationToken)
+        => GuardAsync(() => snapshots.CreateGroupAsync(name, sourceVolumeIds, cancellationToken));
 
-    public Task DeleteGroupSnapshotAsync(string groupId, IReadOnlyList<string> snapshotIds, CancellationToken cancellationToken) => throw NoGroups();
+    public Task DeleteGroupSnapshotAsync(string groupId, IReadOnlyList<string> snapshotIds, CancellationToken cancellationToken) => GuardAsync(async () =>
+    {
+        await snapshots.DeleteGroupAsync(groupId, snapshotIds, cancellationToken);
+        return true;
+    });
 
-    public GroupSnapshotInfo GetGroupSnapshot(string groupId) => throw NoGroups();
+    public GroupSnapshotInfo GetGroupSnapshot(string groupId)
+    {
+        RequireSynced();
+        return state.Snapshots.Find(groupId) is { Spec.Volumes: not null, Status.Phase: ScmPhase.Ready } group
+            ? ClusterViews.ToGroupInfo(group)
+            : throw new StorageException(StorageErrorKind.NotFound, $"group snapshot {groupId} does not exist");
+    }
 
     public IEnumerable<BlockExtent> ReadAllocatedExtents(string snapshotId, long startingOffsetBytes) => throw NoExtents();
 
     public IEnumerable<BlockExtent> ReadChangedExtents(string baseSnapshotId, string targetSnapshotId, long startingOffsetBytes) => throw NoExtents();
-
-    private static StorageException NoGroups()
-        => new(StorageErrorKind.Unimplemented, "group snapshots are not offered across a cluster: snapshot volumes one by one");
 
     private static StorageException NoExtents()
         => new(StorageErrorKind.Unimplemented, "the blocks of a snapshot are known on its node only");

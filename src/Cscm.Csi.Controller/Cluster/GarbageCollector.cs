@@ -3,7 +3,7 @@ using Microsoft.Extensions.Logging;
 
 namespace Cscm.Csi.Controller.Cluster;
 
-/// <summary>What to do about volumes that no PersistentVolume stands for.</summary>
+/// <summary>What to do about volumes that no PersistentVolume and snapshots that no VolumeSnapshotContent stands for.</summary>
 public enum OrphanPolicy
 {
     /// <summary>Nothing, and nothing is looked up.</summary>
@@ -30,16 +30,17 @@ public sealed record GarbageOptions
 }
 
 /// <summary>
-/// The leader's sweep. Volumes whose PersistentVolume is gone were left by a claim that someone tore out by force; objects that wait for
-/// a node that is gone for good wait for ever. The other direction, volumes without an object, is the node agents' (OrphanCollector).
+/// The leader's sweep. Volumes whose PersistentVolume is gone, and snapshots whose VolumeSnapshotContent is, were left by something that
+/// someone tore out by force; objects that wait for a node that is gone for good wait for ever. The other direction, volumes and
+/// snapshots without an object, is the node agents' (OrphanCollector).
 /// </summary>
 internal sealed partial class GarbageCollector(
     IKubernetes client, ClusterState state, NodeLoss losses, EventRecorder events, GarbageOptions options, ILogger logger)
 {
-    private const int PageSize = 500;
+    private readonly OrphanSearch _orphans = new(client, state, options.DriverName);
 
-    /// <summary>Found without a PersistentVolume by the sweep before: only what two sweeps agree on is deleted.</summary>
-    private HashSet<string> _suspects = new(StringComparer.Ordinal);
+    /// <summary>Found by the sweep before: only what two sweeps agree on is deleted.</summary>
+    private HashSet<string> _suspectVolumes = [], _suspectSnapshots = [];
 
     public async Task RunAsync(CancellationToken cancellationToken)
     {
@@ -83,61 +84,44 @@ internal sealed partial class GarbageCollector(
 
     private async Task CollectAsync(CancellationToken cancellationToken)
     {
-        DateTimeOffset oldest = TimeProvider.System.GetUtcNow() - options.OrphanAge;
-        // Looked at before the PersistentVolumes are read: one that is made meanwhile has its volume in neither list.
-        ScmVolume[] old =
-        [
-            .. state.Volumes.Items.Where(volume => volume is { Status.Phase: ScmPhase.Ready, Metadata.DeletionTimestamp: null } && volume.Metadata.CreationTimestamp <= oldest),
-        ];
-        if (old.Length == 0)
-            return;
-        HashSet<string> claimed = await ReadHandlesAsync(cancellationToken);
-        ScmVolume[] orphans = [.. old.Where(volume => !claimed.Contains(volume.Metadata.Name))];
-        foreach (ScmVolume orphan in orphans)
-            await CollectAsync(orphan, cancellationToken);
-        _suspects = [.. orphans.Select(KeyOf)];
+        DateTimeOffset before = TimeProvider.System.GetUtcNow() - options.OrphanAge;
+        _suspectVolumes = await CollectAsync(
+            Resources.Volumes, await _orphans.FindVolumesAsync(before, cancellationToken), _suspectVolumes, "OrphanVolume",
+            volume => $"no PersistentVolume stands for volume {volume.Metadata.Name} ({volume.Spec.VolumeName}) on node {volume.Spec.Node}", cancellationToken);
+        _suspectSnapshots = await CollectAsync(
+            Resources.Snapshots, await _orphans.FindSnapshotsAsync(before, cancellationToken), _suspectSnapshots, "OrphanSnapshot",
+            snapshot => $"no VolumeSnapshotContent stands for snapshot {snapshot.Metadata.Name} ({snapshot.Spec.SnapshotName}) on node {snapshot.Spec.Node}", cancellationToken);
     }
 
-    private async Task CollectAsync(ScmVolume orphan, CancellationToken cancellationToken)
+    /// <returns>The suspects for the next sweep.</returns>
+    private async Task<HashSet<string>> CollectAsync<T>(
+        Resource<T> resource, IReadOnlyList<T> orphans, HashSet<string> suspects, string reason, Func<T, string> describe, CancellationToken cancellationToken)
+        where T : KubernetesObject
     {
-        string what = $"no PersistentVolume stands for volume {orphan.Metadata.Name} ({orphan.Spec.VolumeName}) on node {orphan.Spec.Node}";
-        if (options.Orphans == OrphanPolicy.Report)
+        foreach (T orphan in orphans)
         {
-            await events.RecordAsync(
-                orphan, Resources.Volumes, isWarning: true, "OrphanVolume",
-                $"{what}: it is kept; delete it with kubectl delete scmvolume {orphan.Metadata.Name}, or run the controller with --orphans=delete", cancellationToken);
-        }
-        else if (_suspects.Contains(KeyOf(orphan)))
-        {
-            LogDeleted(logger, orphan.Metadata.Name, orphan.Spec.Node);
-            await events.RecordAsync(orphan, Resources.Volumes, isWarning: true, "OrphanVolumeDeleted", $"{what}: it is deleted", cancellationToken);
-            await client.DeleteAsync(Resources.Volumes, orphan.Metadata.Name, orphan.Metadata.Uid, cancellationToken);
-        }
-    }
-
-    private async Task<HashSet<string>> ReadHandlesAsync(CancellationToken cancellationToken)
-    {
-        var handles = new HashSet<string>(StringComparer.Ordinal);
-        string? next = null;
-        do
-        {
-            ObjectList<PersistentVolume> page = await client.ListAsync(Resources.PersistentVolumes, new ListQuery(null, PageSize, next), cancellationToken);
-            foreach (PersistentVolume volume in page.Items)
+            string what = describe(orphan);
+            if (options.Orphans == OrphanPolicy.Report)
             {
-                if (volume.Spec.Csi?.Driver == options.DriverName)
-                    handles.Add(volume.Spec.Csi.VolumeHandle);
+                await events.RecordAsync(
+                    orphan, resource, isWarning: true, reason,
+                    $"{what}: it is kept; delete it with kubectl delete {resource.Kind.ToLowerInvariant()} {orphan.Metadata.Name}, or run the controller with --orphans=delete", cancellationToken);
             }
-            next = page.Metadata.Continue;
+            else if (suspects.Contains(KeyOf(orphan)))
+            {
+                LogDeleted(logger, what);
+                await events.RecordAsync(orphan, resource, isWarning: true, $"{reason}Deleted", $"{what}: it is deleted", cancellationToken);
+                await client.DeleteAsync(resource, orphan.Metadata.Name, orphan.Metadata.Uid, cancellationToken);
+            }
         }
-        while (!string.IsNullOrEmpty(next));
-        return handles;
+        return [.. orphans.Select(KeyOf)];
     }
 
-    private static string KeyOf(ScmVolume volume) => $"{volume.Metadata.Name} {volume.Metadata.Uid}";
+    private static string KeyOf(KubernetesObject item) => $"{item.Metadata.Name} {item.Metadata.Uid}";
 
     [LoggerMessage(EventId = 71, Level = LogLevel.Warning, Message = "the sweep is put off to the next: {Why}")]
     private static partial void LogPutOff(ILogger logger, string why);
 
-    [LoggerMessage(EventId = 72, Level = LogLevel.Warning, Message = "volume {Volume} on node {Node} is deleted: no PersistentVolume stands for it")]
-    private static partial void LogDeleted(ILogger logger, string volume, string node);
+    [LoggerMessage(EventId = 72, Level = LogLevel.Warning, Message = "{What}: it is deleted")]
+    private static partial void LogDeleted(ILogger logger, string what);
 }

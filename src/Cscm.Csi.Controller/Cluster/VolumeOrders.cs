@@ -121,7 +121,7 @@ internal sealed class VolumeOrders(ClusterState state, Orders<ScmVolume> orders,
     {
         string? node = source.Kind == ContentSourceKind.Volume
             ? state.Volumes.Find(source.Id) is { Status.Phase: ScmPhase.Ready } volume ? volume.Spec.Node : null
-            : state.Snapshots.Find(source.Id) is { Status.Phase: ScmPhase.Ready } snapshot ? snapshot.Spec.Node : null;
+            : state.FindSnapshot(source.Id)?.Spec.Node;
         if (node is null)
             throw new StorageException(StorageErrorKind.NotFound, $"source {source.Kind.ToString().ToLowerInvariant()} {source.Id} does not exist");
         return where.Admits(node) ? new Place(node, spec.Pool ?? "") : throw new StorageException(

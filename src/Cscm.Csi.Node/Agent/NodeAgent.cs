@@ -33,7 +33,7 @@ public sealed partial class NodeAgent : IDisposable
         _reporter = new NodeReporter(client, volumes, node, options, logger);
         _volumes = new VolumeReconciler(new ObjectWriter<ScmVolume>(client, Resources.Volumes, _volumeObjects), volumes, _reporter, options.UnmountPatience);
         _snapshots = new SnapshotReconciler(new ObjectWriter<ScmSnapshot>(client, Resources.Snapshots, _snapshotObjects), volumes, _reporter);
-        _orphans = new OrphanCollector(volumes, _volumeObjects, _reporter, new EventRecorder(client, "cscm-node", node, logger), options, logger);
+        _orphans = new OrphanCollector(volumes, _volumeObjects, _snapshotObjects, _reporter, new EventRecorder(client, "cscm-node", node, logger), options, logger);
         _queue = new WorkQueue(ReconcileAsync, options.Parallel, options.FirstPause, options.LongestPause);
     }
 

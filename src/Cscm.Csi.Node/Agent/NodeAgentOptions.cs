@@ -1,6 +1,6 @@
 namespace Cscm.Csi.Node.Agent;
 
-/// <summary>What to do about volumes of this node that no ScmVolume stands for.</summary>
+/// <summary>What to do about volumes and snapshots of this node that no object stands for.</summary>
 public enum OrphanPolicy
 {
     /// <summary>Nothing.</summary>

@@ -5,11 +5,12 @@ using Microsoft.Extensions.Logging;
 namespace Cscm.Csi.Node.Agent;
 
 /// <summary>
-/// Finds volumes of this machine that no object of the cluster stands for (someone took an object's finalizer away, or restored an
-/// older cluster) and reports or deletes them, as told. Used by one thread.
+/// Finds volumes and snapshots of this machine that no object of the cluster stands for (someone took an object's finalizer away, or
+/// restored an older cluster) and reports or deletes them, as told. Used by one thread.
 /// </summary>
 internal sealed partial class OrphanCollector(
-    IVolumeManager volumes, Informer<ScmVolume> objects, NodeReporter reporter, EventRecorder events, NodeAgentOptions options, ILogger logger)
+    IVolumeManager volumes, Informer<ScmVolume> volumeObjects, Informer<ScmSnapshot> snapshotObjects, NodeReporter reporter, EventRecorder events,
+    NodeAgentOptions options, ILogger logger)
 {
     private readonly Dictionary<string, long> _seenSince = new(StringComparer.Ordinal);
 
@@ -17,10 +18,10 @@ internal sealed partial class OrphanCollector(
     {
         if (options.Orphans == OrphanPolicy.Off || reporter.Current is not { } node)
             return;
-        VolumeInfo[] orphans = [.. volumes.ListVolumes().Where(volume => !volume.IsEphemeral && objects.Find(volume.Id) is null)];
+        Orphan[] orphans = [.. FindVolumes(), .. FindSnapshots(), .. FindGroups()];
         foreach (string gone in _seenSince.Keys.Except(orphans.Select(orphan => orphan.Id)).ToArray())
             _seenSince.Remove(gone);
-        foreach (VolumeInfo orphan in orphans)
+        foreach (Orphan orphan in orphans)
         {
             long now = TimeProvider.System.GetTimestamp();
             _seenSince.TryAdd(orphan.Id, now);
@@ -29,18 +30,36 @@ internal sealed partial class OrphanCollector(
         }
     }
 
-    private async Task CollectAsync(VolumeInfo orphan, ScmNode node, CancellationToken cancellationToken)
+    private IEnumerable<Orphan> FindVolumes() => volumes.ListVolumes()
+        .Where(volume => !volume.IsEphemeral && volumeObjects.Find(volume.Id) is null)
+        .Select(volume => new Orphan(
+            volume.Id, "OrphanVolume", $"volume {volume.Id} ({volume.Name}, {volume.CapacityBytes} bytes in pool {volume.Pool}) has no ScmVolume",
+            token => volumes.DeleteVolumeAsync(volume.Id, token)));
+
+    private IEnumerable<Orphan> FindSnapshots() => volumes.ListSnapshots()
+        .Where(snapshot => snapshot.GroupId.Length == 0 && snapshotObjects.Find(snapshot.Id) is null)
+        .Select(snapshot => new Orphan(
+            snapshot.Id, "OrphanSnapshot", $"snapshot {snapshot.Id} ({snapshot.Name}, of volume {snapshot.SourceVolumeId}, in pool {snapshot.Pool}) has no ScmSnapshot",
+            token => volumes.DeleteSnapshotAsync(snapshot.Id, token)));
+
+    private IEnumerable<Orphan> FindGroups() => volumes.ListSnapshots()
+        .Where(snapshot => snapshot.GroupId.Length > 0 && snapshotObjects.Find(snapshot.GroupId) is null)
+        .GroupBy(snapshot => snapshot.GroupId, StringComparer.Ordinal)
+        .Select(group => new Orphan(
+            group.Key, "OrphanSnapshot", $"group snapshot {group.Key} ({group.First().Name}, of {group.Count()} volumes) has no ScmSnapshot",
+            token => volumes.DeleteGroupSnapshotAsync(group.Key, [.. group.Select(member => member.Id)], token)));
+
+    private async Task CollectAsync(Orphan orphan, ScmNode node, CancellationToken cancellationToken)
     {
-        string what = $"volume {orphan.Id} ({orphan.Name}, {orphan.CapacityBytes} bytes in pool {orphan.Pool}) has no ScmVolume";
         if (options.Orphans == OrphanPolicy.Report)
         {
             await events.RecordAsync(
-                node, Resources.ScmNodes, isWarning: true, "OrphanVolume", $"{what}: it is kept; --orphans=delete would delete it", cancellationToken);
+                node, Resources.ScmNodes, isWarning: true, orphan.Reason, $"{orphan.What}: it is kept; --orphans=delete would delete it", cancellationToken);
             return;
         }
         try
         {
-            await volumes.DeleteVolumeAsync(orphan.Id, cancellationToken);
+            await orphan.DeleteAsync(cancellationToken);
         }
         catch (StorageException e)
         {
@@ -48,9 +67,15 @@ internal sealed partial class OrphanCollector(
             return;
         }
         reporter.Nudge();
-        await events.RecordAsync(node, Resources.ScmNodes, isWarning: true, "OrphanVolumeDeleted", $"{what}: deleted", cancellationToken);
+        await events.RecordAsync(node, Resources.ScmNodes, isWarning: true, $"{orphan.Reason}Deleted", $"{orphan.What}: deleted", cancellationToken);
     }
 
-    [LoggerMessage(EventId = 84, Level = LogLevel.Warning, Message = "orphan volume {Volume} cannot be deleted now: {Why}")]
-    private static partial void LogKept(ILogger logger, string volume, string why);
+    /// <param name="Id">Of the volume, snapshot or group.</param>
+    /// <param name="Reason">Of its events.</param>
+    /// <param name="What">Names it and what it lacks.</param>
+    /// <param name="DeleteAsync">Ends it.</param>
+    private sealed record Orphan(string Id, string Reason, string What, Func<CancellationToken, Task> DeleteAsync);
+
+    [LoggerMessage(EventId = 84, Level = LogLevel.Warning, Message = "orphan {Id} cannot be deleted now: {Why}")]
+    private static partial void LogKept(ILogger logger, string id, string why);
 }

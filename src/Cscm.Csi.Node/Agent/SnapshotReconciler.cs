@@ -1,9 +1,10 @@
 using Cscm.Kubernetes;
 using Cscm.Storage;
+using Cscm.Storage.State;
 
 namespace Cscm.Csi.Node.Agent;
 
-/// <summary>As <see cref="VolumeReconciler"/>, for snapshots, which never change.</summary>
+/// <summary>As <see cref="VolumeReconciler"/>, for snapshots and groups of them, which never change.</summary>
 internal sealed class SnapshotReconciler(ObjectWriter<ScmSnapshot> objects, IVolumeManager volumes, NodeReporter reporter)
 {
     /// <returns>Whether nothing is left to do until something changes.</returns>
@@ -21,14 +22,10 @@ internal sealed class SnapshotReconciler(ObjectWriter<ScmSnapshot> objects, IVol
         ScmSnapshotStatus status;
         try
         {
-            SnapshotInfo made = await volumes.CreateSnapshotAsync(snapshot.Spec.SnapshotName, snapshot.Spec.Volume, cancellationToken);
-            status = new ScmSnapshotStatus
+            status = await MakeAsync(snapshot, cancellationToken) with
             {
                 Phase = ScmPhase.Ready,
                 ObservedGeneration = snapshot.Metadata.Generation ?? 0,
-                Pool = made.Pool,
-                CapacityBytes = made.CapacityBytes,
-                CreatedAt = made.CreatedAt,
                 Conditions = [Conditions.Next([], "Ready", isTrue: true, "Created", "")],
             };
             reporter.Nudge();
@@ -40,15 +37,37 @@ internal sealed class SnapshotReconciler(ObjectWriter<ScmSnapshot> objects, IVol
         if (await objects.WriteStatusAsync(snapshot, new ScmSnapshot { Status = status }, cancellationToken))
             return true;
         if (status.Phase == ScmPhase.Ready && objects.Find(snapshot.Metadata.Name) is null)
-            await volumes.DeleteSnapshotAsync(snapshot.Metadata.Name, cancellationToken);
+            await RemoveAsync(snapshot, cancellationToken);
         return objects.Find(snapshot.Metadata.Name) is null;
     }
+
+    private async Task<ScmSnapshotStatus> MakeAsync(ScmSnapshot snapshot, CancellationToken cancellationToken)
+    {
+        if (snapshot.Spec.Volumes is not { } volumeIds)
+        {
+            SnapshotInfo made = await volumes.CreateSnapshotAsync(snapshot.Spec.SnapshotName, snapshot.Spec.Volume ?? "", cancellationToken);
+            return new ScmSnapshotStatus { Pool = made.Pool, CapacityBytes = made.CapacityBytes, CreatedAt = made.CreatedAt };
+        }
+        GroupSnapshotInfo group = await volumes.CreateGroupSnapshotAsync(snapshot.Spec.SnapshotName, volumeIds, cancellationToken);
+        return new ScmSnapshotStatus
+        {
+            CreatedAt = group.CreatedAt,
+            CapacityBytes = group.Snapshots.Sum(member => member.CapacityBytes),
+            Snapshots = [.. group.Snapshots.Select(member => new ScmGroupMember(member.Id, member.SourceVolumeId, member.Pool, member.CapacityBytes))],
+        };
+    }
+
+    /// <remarks>The members' ids follow from the order: one that was interrupted has no status to read them from.</remarks>
+    private Task RemoveAsync(ScmSnapshot snapshot, CancellationToken cancellationToken) => snapshot.Spec.Volumes is not { } volumeIds
+        ? volumes.DeleteSnapshotAsync(snapshot.Metadata.Name, cancellationToken)
+        : volumes.DeleteGroupSnapshotAsync(
+            snapshot.Metadata.Name, [.. volumeIds.Select(volumeId => ObjectIds.GroupMember(snapshot.Spec.SnapshotName, volumeId))], cancellationToken);
 
     private async Task<bool> DeleteAsync(ScmSnapshot snapshot, CancellationToken cancellationToken)
     {
         try
         {
-            await volumes.DeleteSnapshotAsync(snapshot.Metadata.Name, cancellationToken);
+            await RemoveAsync(snapshot, cancellationToken);
         }
         catch (StorageException e)
         {

@@ -17,6 +17,8 @@ namespace Cscm.Kubernetes;
 [JsonSerializable(typeof(ObjectList<Node>))]
 [JsonSerializable(typeof(PersistentVolume))]
 [JsonSerializable(typeof(ObjectList<PersistentVolume>))]
+[JsonSerializable(typeof(SnapshotContent))]
+[JsonSerializable(typeof(ObjectList<SnapshotContent>))]
 [JsonSerializable(typeof(Lease))]
 [JsonSerializable(typeof(ObjectList<Lease>))]
 [JsonSerializable(typeof(EventObject))]

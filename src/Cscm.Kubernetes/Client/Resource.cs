@@ -40,6 +40,14 @@ public static class Resources
     public static Resource<PersistentVolume> PersistentVolumes { get; } = new(
         "v1", "PersistentVolume", "persistentvolumes", KubernetesJson.Default.PersistentVolume, KubernetesJson.Default.ObjectListPersistentVolume);
 
+    public static Resource<SnapshotContent> SnapshotContents { get; } = new(
+        "snapshot.storage.k8s.io/v1", "VolumeSnapshotContent", "volumesnapshotcontents",
+        KubernetesJson.Default.SnapshotContent, KubernetesJson.Default.ObjectListSnapshotContent);
+
+    public static Resource<SnapshotContent> GroupSnapshotContents { get; } = new(
+        "groupsnapshot.storage.k8s.io/v1", "VolumeGroupSnapshotContent", "volumegroupsnapshotcontents",
+        KubernetesJson.Default.SnapshotContent, KubernetesJson.Default.ObjectListSnapshotContent);
+
     public static Resource<Lease> Leases(string @namespace) => new(
         "coordination.k8s.io/v1", "Lease", "leases", KubernetesJson.Default.Lease, KubernetesJson.Default.ObjectListLease, @namespace);
 

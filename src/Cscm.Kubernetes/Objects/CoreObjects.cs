@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace Cscm.Kubernetes;
 
 /// <summary>A node of the cluster: only whether it exists matters to us.</summary>
@@ -12,6 +14,28 @@ public sealed record PersistentVolume : KubernetesObject
 public sealed record PersistentVolumeSpec(CsiVolumeSource? Csi = null);
 
 public sealed record CsiVolumeSource(string Driver, string VolumeHandle);
+
+/// <summary>A VolumeSnapshotContent or a VolumeGroupSnapshotContent, as far as it says which CSI snapshot or group it stands for.</summary>
+public sealed record SnapshotContent : KubernetesObject
+{
+    public SnapshotContentSpec Spec { get; init => field = value ?? new(); } = new();
+    public SnapshotContentStatus? Status { get; init; }
+
+    /// <summary>The ids of everything it stands for: as made, or as given by who brought it along.</summary>
+    [JsonIgnore]
+    public IEnumerable<string> Handles => ((string?[])
+    [
+        Status?.SnapshotHandle, Status?.VolumeGroupSnapshotHandle, Spec.Source?.SnapshotHandle, Spec.Source?.GroupSnapshotHandles?.VolumeGroupSnapshotHandle,
+    ]).OfType<string>();
+}
+
+public sealed record SnapshotContentSpec(string Driver = "", SnapshotContentSource? Source = null);
+
+public sealed record SnapshotContentSource(string? SnapshotHandle = null, GroupSnapshotHandles? GroupSnapshotHandles = null);
+
+public sealed record GroupSnapshotHandles(string VolumeGroupSnapshotHandle);
+
+public sealed record SnapshotContentStatus(string? SnapshotHandle = null, string? VolumeGroupSnapshotHandle = null);
 
 /// <summary>A lock with an owner and a time (coordination.k8s.io/v1).</summary>
 public sealed record Lease : KubernetesObject

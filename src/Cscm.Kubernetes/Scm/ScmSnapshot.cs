@@ -1,16 +1,26 @@
 namespace Cscm.Kubernetes;
 
-/// <summary>A snapshot on the node that holds its volume. Its name is the CSI snapshot id.</summary>
+/// <summary>
+/// A snapshot of one volume, on the node that holds it, or a group: snapshots of several of that node's volumes at one moment. Its name
+/// is the CSI snapshot id, or the CSI group snapshot id.
+/// </summary>
 public sealed record ScmSnapshot : KubernetesObject
 {
     public ScmSnapshotSpec Spec { get; init => field = value ?? new(); } = new();
     public ScmSnapshotStatus? Status { get; init; }
 }
 
-/// <param name="SnapshotName">The name that CreateSnapshot was called with.</param>
-/// <param name="Volume">The ScmVolume that it is a copy of.</param>
+/// <param name="SnapshotName">The name that CreateSnapshot or CreateVolumeGroupSnapshot was called with.</param>
+/// <param name="Volume">The ScmVolume that it is a copy of; absent for a group.</param>
 /// <param name="Node">The node that holds both.</param>
-public sealed record ScmSnapshotSpec(string SnapshotName = "", string Volume = "", string Node = "");
+/// <param name="Volumes">The ScmVolumes of a group, in ordinal order; absent for a snapshot of one.</param>
+public sealed record ScmSnapshotSpec(string SnapshotName = "", string? Volume = null, string Node = "", IReadOnlyList<string>? Volumes = null);
+
+/// <param name="Name">The CSI snapshot id: what a volume is restored from.</param>
+/// <param name="Volume">The ScmVolume that it is a copy of.</param>
+/// <param name="Pool">Where it lies.</param>
+/// <param name="CapacityBytes">The smallest capacity of a volume restored from it.</param>
+public sealed record ScmGroupMember(string Name, string Volume, string Pool, long CapacityBytes);
 
 public sealed record ScmSnapshotStatus
 {
@@ -26,6 +36,9 @@ public sealed record ScmSnapshotStatus
     /// <summary>The smallest capacity of a volume restored from it.</summary>
     public long CapacityBytes { get; init; }
     public DateTimeOffset? CreatedAt { get; init; }
+
+    /// <summary>What a group holds once it is ready; absent for a snapshot of one volume.</summary>
+    public IReadOnlyList<ScmGroupMember>? Snapshots { get; init; }
 
     /// <summary>Ready.</summary>
     public IReadOnlyList<Condition> Conditions { get; init => field = value ?? []; } = [];
