@@ -1,14 +1,20 @@
 namespace Cscm.E2E.Tests;
 
-/// <summary>A test on a real cluster. CSCM is installed into it and removed again: name none that others use.</summary>
+/// <summary>
+/// A test on a real cluster: the one of KUBECONFIG, or K3s where Docker runs. CSCM is installed into it and removed again: name none that
+/// others use.
+/// </summary>
 public sealed class ClusterFactAttribute : FactAttribute
 {
     public ClusterFactAttribute() => Skip = Missing;
 
+    /// <summary>Whether somebody named a cluster.</summary>
+    internal static bool IsGiven { get; } = !string.IsNullOrEmpty(Environment.GetEnvironmentVariable("KUBECONFIG"));
+
     /// <summary>Why there is no cluster; null if there is one.</summary>
     internal static string? Missing { get; } =
-        string.IsNullOrEmpty(Environment.GetEnvironmentVariable("KUBECONFIG"))
-            ? "no cluster: set KUBECONFIG to one that CSCM may be installed into, its nodes having the images of deploy/build-images (CSCM_E2E_REGISTRY, CSCM_E2E_TAG)"
+        !IsGiven && DockerCluster.Missing is string why
+            ? $"no cluster: set KUBECONFIG to one that CSCM may be installed into, its nodes having the images of deploy/build-images (CSCM_E2E_REGISTRY, CSCM_E2E_TAG); {why}"
         : Command.Find("kubectl") is null ? "kubectl is not on PATH"
         : Command.Find("helm") is null ? "helm is not on PATH"
         : null;
@@ -22,7 +28,7 @@ public sealed class SnapshotFactAttribute : FactAttribute
     {
         Definition = definition;
         Skip = ClusterFactAttribute.Missing
-            ?? (Command.TryRun("kubectl", ["get", "crd", definition]).ExitCode == 0 ? null : $"the cluster has no {definition}: install external-snapshotter");
+            ?? (ClusterFactAttribute.IsGiven && Command.TryRun("kubectl", ["get", "crd", definition]).ExitCode == 0 ? null : $"the cluster has no {definition}: install external-snapshotter");
     }
 
     public string Definition { get; }

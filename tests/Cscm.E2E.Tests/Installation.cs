@@ -9,10 +9,15 @@ public sealed class Installation : IDisposable
     public const string Namespace = "cscm-e2e";
     private const string Release = "cscm";
 
+    private readonly DockerCluster? _cluster;
+
     public Installation()
     {
-        if (ClusterFactAttribute.Missing is null)
-            Install();
+        if (ClusterFactAttribute.Missing is not null)
+            return;
+        if (!ClusterFactAttribute.IsGiven)
+            _cluster = DockerCluster.Start();
+        Install();
     }
 
     public static string Tools => $"{Setting("CSCM_E2E_REGISTRY", "cscm.io")}/cscm-tools:{Setting("CSCM_E2E_TAG", "0.1.0")}";
@@ -21,6 +26,7 @@ public sealed class Installation : IDisposable
     {
         if (ClusterFactAttribute.Missing is null && Environment.GetEnvironmentVariable("CSCM_E2E_KEEP") != "1")
             Uninstall();
+        _cluster?.Dispose();
     }
 
     internal static void Install(params IEnumerable<string> more)
