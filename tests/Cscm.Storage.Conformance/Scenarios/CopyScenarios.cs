@@ -50,29 +50,35 @@ internal static partial class CopyScenarios
         await bed.DeleteAsync(clone);
     }
 
-    private static Task WhileWritingAsync(Bed bed) => WhileCountingAsync(bed, CountUp);
+    private static Task WhileWritingAsync(Bed bed) => WhileCountingAsync(bed, volumes: 1, CountUp);
 
-    private static Task WhileMappedAsync(Bed bed) => WhileCountingAsync(bed, CountUpInMemory);
+    private static Task WhileMappedAsync(Bed bed) => WhileCountingAsync(bed, volumes: 1, CountUpInMemory);
 
-    /// <summary>A writer counts up, in two files in turn: in a snapshot the second is never ahead, and at most one behind.</summary>
-    private static async Task WhileCountingAsync(Bed bed, Action<string, CancellationToken> countUp)
+    private static Task GroupAsync(Bed bed) => WhileCountingAsync(bed, volumes: 2, CountUp);
+
+    /// <summary>
+    /// A writer counts up, in two files in turn, which are in one volume or in two: in a snapshot, or in a group of them, the second is
+    /// never ahead, and at most one behind.
+    /// </summary>
+    private static async Task WhileCountingAsync(Bed bed, int volumes, Action<string, string, CancellationToken> countUp)
     {
-        VolumeInfo volume = await bed.CreateAsync();
-        string target = await bed.PublishAsync(volume);
+        var sources = new List<VolumeInfo>();
+        var targets = new List<string>();
+        for (int i = 0; i < volumes; i++)
+        {
+            sources.Add(await bed.CreateAsync());
+            targets.Add(await bed.PublishAsync(sources[i]));
+        }
         using var stop = new CancellationTokenSource();
-        Task writer = Task.Run(() => countUp(target, stop.Token));
+        Task writer = Task.Run(() => countUp(targets[0], targets[^1], stop.Token));
         try
         {
+            while (!writer.IsCompleted && ReadCount(targets[0], "first") == 0)
+                await Task.Delay(5);
             for (int i = 0; i < 3; i++)
             {
                 await Task.Delay(20);
-                SnapshotInfo snapshot = await bed.Manager.CreateSnapshotAsync(bed.NewName(), volume.Id, CancellationToken.None);
-                VolumeInfo restored = await bed.CreateAsync(source: new ContentSource(ContentSourceKind.Snapshot, snapshot.Id));
-                string path = await bed.PublishAsync(restored);
-                long first = ReadCount(path, "first"), second = ReadCount(path, "second");
-                Require.That(first - second is 0 or 1, $"the snapshot holds {first} and {second}, which never stood beside each other");
-                await bed.DeleteAsync(restored);
-                await bed.Manager.DeleteSnapshotAsync(snapshot.Id, CancellationToken.None);
+                await CompareAsync(bed, sources);
             }
         }
         finally
@@ -80,34 +86,41 @@ internal static partial class CopyScenarios
             await stop.CancelAsync();
             await writer;
         }
-        await bed.DeleteAsync(volume);
+        foreach (VolumeInfo source in sources)
+            await bed.DeleteAsync(source);
     }
 
-    private static async Task GroupAsync(Bed bed)
+    private static async Task CompareAsync(Bed bed, List<VolumeInfo> sources)
     {
-        VolumeInfo[] volumes = [await bed.CreateAsync(), await bed.CreateAsync()];
-        string[] targets = [await bed.PublishAsync(volumes[0]), await bed.PublishAsync(volumes[1])];
-        await WriteAsync(targets[0], "one");
-        await WriteAsync(targets[1], "two");
-        GroupSnapshotInfo group = await bed.Manager.CreateGroupSnapshotAsync(bed.NewName(), [volumes[0].Id, volumes[1].Id], CancellationToken.None);
-        await WriteAsync(targets[0], "later");
-        SnapshotInfo member = group.Snapshots.Single(snapshot => snapshot.SourceVolumeId == volumes[0].Id);
-        VolumeInfo restored = await bed.CreateAsync(source: new ContentSource(ContentSourceKind.Snapshot, member.Id));
-        Require.Equal("one", await ReadAsync(await bed.PublishAsync(restored)));
-        await bed.DeleteAsync(restored);
-        await bed.Manager.DeleteGroupSnapshotAsync(group.Id, [.. group.Snapshots.Select(snapshot => snapshot.Id)], CancellationToken.None);
-        foreach (VolumeInfo volume in volumes)
-            await bed.DeleteAsync(volume);
+        GroupSnapshotInfo? group = sources.Count == 1 ? null
+            : await bed.Manager.CreateGroupSnapshotAsync(bed.NewName(), [.. sources.Select(source => source.Id)], CancellationToken.None);
+        IReadOnlyList<SnapshotInfo> snapshots = group?.Snapshots ?? [await bed.Manager.CreateSnapshotAsync(bed.NewName(), sources[0].Id, CancellationToken.None)];
+        var copies = new List<VolumeInfo>();
+        var paths = new List<string>();
+        foreach (VolumeInfo source in sources)
+        {
+            SnapshotInfo snapshot = snapshots.Single(member => member.SourceVolumeId == source.Id);
+            copies.Add(await bed.CreateAsync(source: new ContentSource(ContentSourceKind.Snapshot, snapshot.Id)));
+            paths.Add(await bed.PublishAsync(copies[^1]));
+        }
+        long first = ReadCount(paths[0], "first"), second = ReadCount(paths[^1], "second");
+        Require.That(first > 0 && first - second is 0 or 1, $"the snapshot holds {first} and {second}, which never stood beside each other");
+        foreach (VolumeInfo copy in copies)
+            await bed.DeleteAsync(copy);
+        if (group is null)
+            await bed.Manager.DeleteSnapshotAsync(snapshots[0].Id, CancellationToken.None);
+        else
+            await bed.Manager.DeleteGroupSnapshotAsync(group.Id, [.. snapshots.Select(snapshot => snapshot.Id)], CancellationToken.None);
     }
 
     private static Task WriteAsync(string directory, string text) => File.WriteAllTextAsync(Path.Combine(directory, "record"), text);
 
     private static Task<string> ReadAsync(string directory) => File.ReadAllTextAsync(Path.Combine(directory, "record"));
 
-    private static void CountUp(string directory, CancellationToken stop)
+    private static void CountUp(string firstDirectory, string secondDirectory, CancellationToken stop)
     {
-        using var first = new FileStream(Path.Combine(directory, "first"), FileMode.Create, FileAccess.Write, FileShare.ReadWrite, bufferSize: 0);
-        using var second = new FileStream(Path.Combine(directory, "second"), FileMode.Create, FileAccess.Write, FileShare.ReadWrite, bufferSize: 0);
+        using var first = new FileStream(Path.Combine(firstDirectory, "first"), FileMode.Create, FileAccess.Write, FileShare.ReadWrite, bufferSize: 0);
+        using var second = new FileStream(Path.Combine(secondDirectory, "second"), FileMode.Create, FileAccess.Write, FileShare.ReadWrite, bufferSize: 0);
         for (long count = 1; !stop.IsCancellationRequested; count++)
         {
             foreach (FileStream file in new[] { first, second })
@@ -119,9 +132,9 @@ internal static partial class CopyScenarios
     }
 
     /// <summary>By stores alone, to files of 4 MiB.</summary>
-    private static unsafe void CountUpInMemory(string directory, CancellationToken stop)
+    private static unsafe void CountUpInMemory(string firstDirectory, string secondDirectory, CancellationToken stop)
     {
-        using MemoryMappedFile first = Map("first"), second = Map("second");
+        using MemoryMappedFile first = Map(firstDirectory, "first"), second = Map(secondDirectory, "second");
         using MemoryMappedViewAccessor firstView = first.CreateViewAccessor(), secondView = second.CreateViewAccessor();
         byte* one = null, other = null;
         firstView.SafeMemoryMappedViewHandle.AcquirePointer(ref one);
@@ -135,7 +148,7 @@ internal static partial class CopyScenarios
         secondView.SafeMemoryMappedViewHandle.ReleasePointer();
         firstView.SafeMemoryMappedViewHandle.ReleasePointer();
 
-        MemoryMappedFile Map(string name) => MemoryMappedFile.CreateFromFile(Path.Combine(directory, name), FileMode.Create, null, 4 * Bed.MiB);
+        MemoryMappedFile Map(string directory, string name) => MemoryMappedFile.CreateFromFile(Path.Combine(directory, name), FileMode.Create, null, 4 * Bed.MiB);
     }
 
     [LibraryImport("libc", EntryPoint = "memcpy")]
