@@ -94,7 +94,7 @@ public sealed class ExampleTests
     [Fact]
     public void The_expansion_asks_for_more_of_the_same_claim()
     {
-        YamlMappingNode before = Objects("stream.yaml").Single(item => item.Kind() == "PersistentVolumeClaim"), after = Objects("expansion.yaml").Single();
+        YamlMappingNode before = Objects("stream.yaml").Single(item => item.Kind() == "PersistentVolumeClaim"), after = Objects("expansion.yaml").Single(item => item.Kind() == "PersistentVolumeClaim");
         Assert.Equal(before.Name(), after.Name());
         Assert.Equal(("1Gi", "2Gi"), (before.Text("spec", "resources", "requests", "storage"), after.Text("spec", "resources", "requests", "storage")));
     }
