@@ -5,6 +5,7 @@
  * Input lines: SIZE bytes, THREADS threads, K objects per thread, all allocated and then all freed in the same order:
  *   atomic SIZE THREADS K   pmemobj_alloc, pmemobj_free
  *   tx SIZE THREADS K N     transactions with N times pmemobj_tx_alloc or pmemobj_tx_free each
+ *   written SIZE THREADS K N  the same, and each object is filled in the transaction
  * Answer: `alloc_ns`, `free_ns` (wall time of each phase over all threads) and `ops` (objects over all threads).
  */
 #include <pthread.h>
@@ -20,6 +21,8 @@ struct worker {
 };
 
 static uint64_t s_size, s_count, s_per_transaction; /* the last 0: atomic */
+static bool s_is_written;
+static char s_content[65536];
 static pthread_barrier_t s_barrier;
 
 static void allocate_atomic(PMEMoid *objects)
@@ -39,8 +42,11 @@ static void free_atomic(PMEMoid *objects)
 static void allocate_together(PMEMoid *objects, uint64_t count)
 {
     TX_BEGIN(s_pool) {
-        for (uint64_t i = 0; i < count; i++)
+        for (uint64_t i = 0; i < count; i++) {
             objects[i] = pmemobj_tx_alloc(s_size, TYPE);
+            if (s_is_written)
+                memcpy(pmemobj_direct(objects[i]), s_content, s_size);
+        }
     } TX_ONABORT {
         die("pmdk-alloc: %s (enlarge --pool-mib)", pmemobj_errormsg());
     } TX_END
@@ -123,7 +129,9 @@ static void answer(const char *line)
     uint64_t threads = 0;
     bool atomic = sscanf(line, "atomic %" SCNu64 " %" SCNu64 " %" SCNu64, &s_size, &threads, &s_count) == 3;
     bool tx = sscanf(line, "tx %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64, &s_size, &threads, &s_count, &s_per_transaction) == 4;
-    if (!(atomic || (tx && s_per_transaction > 0)) || threads < 1 || threads > MAX_THREADS || s_size < 1 || s_count < 1) {
+    s_is_written = !atomic && !tx;
+    tx = tx || sscanf(line, "written %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64, &s_size, &threads, &s_count, &s_per_transaction) == 4;
+    if (s_size > sizeof(s_content) || !(atomic || (tx && s_per_transaction > 0)) || threads < 1 || threads > MAX_THREADS || s_size < 1 || s_count < 1) {
         printf("error '%s' is unknown or out of range\n", line);
         return;
     }

@@ -108,12 +108,18 @@ internal sealed unsafe class DirtyPages(HeapCore core)
                     continue;
                 }
 
+                if (tag >> LogEntry.KindShift == LogEntry.Content)
+                {
+                    // Noted with the block's bit.
+                    continue;
+                }
+
                 Add(offset, MediaLayout.ChunkHeaderBytes);
                 int chunk = geometry.ChunkOfHeader(offset);
                 Add(geometry.MirrorOffsetOf(chunk), MediaLayout.ChunkMirrorBytes);
                 if (tag >> LogEntry.KindShift == LogEntry.SetBit)
                 {
-                    // The content of a new block is not in the log.
+                    // The content of a new block may not be in the log.
                     ulong descriptor = ((ChunkHeader*)(core.Start + offset))->Descriptor;
                     int index = (int)((tag >> LogEntry.ArgumentShift) & LogEntry.ArgumentMask);
                     long blockBytes = ChunkScanner.BlockBytes(ChunkDescriptor.Unpack(descriptor));

@@ -5,7 +5,7 @@ namespace Cscm.Memory;
 
 /// <summary>
 /// Checks an open heap that nothing changes meanwhile: metadata against its checksums, both copies of what is kept twice, and,
-/// where every root's type is registered, that what is allocated and what is reachable are the same. Changes nothing.
+/// where every root's type is registered, that what is allocated and what is reachable are the same. Changes nothing but that a heap open for writing makes a checkpoint first.
 /// </summary>
 public sealed unsafe class HeapChecker
 {
@@ -31,6 +31,7 @@ public sealed unsafe class HeapChecker
         HeapCore core = _heap.Core;
         core.ThrowIfUnusable();
         var problems = new List<string>();
+        core.Checkpointer.SettleBitmaps();
         MetadataCheck.Run(core, problems);
         List<(long Offset, long SizeBytes)> allocated = ChunkScanner.AllocatedBlocks(core);
         CheckReadability(core, allocated, problems);
@@ -116,7 +117,7 @@ public sealed class PointerVisitor
             return;
         }
 
-        if (!_heap.Core.Allocator.TryFind(pointer.Offset, out Block block) || !_heap.IsAllocated(block))
+        if (!_heap.Core.Allocator.TryFind(pointer.Offset, out Block block) || !ScmHeap.IsAllocated(block))
         {
             _problems.Add($"a pointer to 0x{pointer.Offset:x} leads to no allocated block");
             return;

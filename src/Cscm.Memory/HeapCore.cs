@@ -21,6 +21,9 @@ internal sealed unsafe class HeapCore : IDisposable
     private long _quarantinedBytes;
     private volatile Exception? _failure;
     private volatile bool _isClosed;
+    private readonly Lock _unloggedGate = new();
+    private volatile bool _handsOutUnlogged;
+    private volatile bool _mayHandOutUnlogged;
     private HeapGeometry _geometry;
 
     [ThreadStatic]
@@ -64,6 +67,11 @@ internal sealed unsafe class HeapCore : IDisposable
     public string Name => Medium.Name;
 
     public bool IsClosed => _isClosed;
+
+    /// <summary>
+    /// Memory was handed out that is written without records: a checksum of it says nothing, so new blocks get none from then on.
+    /// </summary>
+    public bool HandsOutUnlogged => _handsOutUnlogged;
 
     public long QuarantinedBytes => Volatile.Read(ref _quarantinedBytes);
 
@@ -145,6 +153,19 @@ internal sealed unsafe class HeapCore : IDisposable
             "Free something, or grow the heap with ScmHeap.Grow");
     }
 
+    /// <summary>
+    /// Before memory is handed out that is written without records: moves the horizon past every record that has checksums of new blocks, so
+    /// that recovery never holds them against what is written there now; later ones have none (docs/decisions/0023). Once per heap and opening.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void PrepareUnlogged()
+    {
+        if (!_mayHandOutUnlogged)
+        {
+            PrepareUnloggedOnce();
+        }
+    }
+
     public QuarantineBatch NewBatch() => _spareBatches.TryDequeue(out QuarantineBatch? spare) ? spare : new QuarantineBatch();
 
     public void Quarantine(QuarantineBatch batch)
@@ -222,6 +243,37 @@ internal sealed unsafe class HeapCore : IDisposable
     public ScmOutOfSpaceException Exhausted(string problem, string remedy) => new(Name, problem, remedy);
 
     public ScmCorruptionException Corrupt(long offset, string problem, string remedy) => new(Name, offset, problem, remedy);
+
+    private void PrepareUnloggedOnce()
+    {
+        lock (_unloggedGate)
+        {
+            if (_mayHandOutUnlogged)
+            {
+                return;
+            }
+
+            _handsOutUnlogged = Medium.Keeps(PersistSite.NoteUnlogged);
+            // Commits announce themselves and look at the flag without a barrier of their own.
+            Interlocked.MemoryBarrierProcessWide();
+            foreach (TransactionContext context in Contexts())
+            {
+                var spinner = default(SpinWait);
+                while (context.IsAddingContent)
+                {
+                    ThrowIfUnusable();
+                    spinner.SpinOnce();
+                }
+            }
+
+            if (Medium.Keeps(PersistSite.SealBeforeUnlogged))
+            {
+                Checkpointer.MovePast(Log.Sequence);
+            }
+
+            _mayHandOutUnlogged = true;
+        }
+    }
 
     private bool TryAllocate(BlockCache cache, long sizeBytes, long alignment, out Block block) =>
         alignment <= BlockCache.Alignment

@@ -29,6 +29,7 @@ internal static unsafe class HeapFormat
             Magic = MediaLayout.Magic,
             MajorVersion = MediaLayout.MajorVersion,
             MinorVersion = MediaLayout.MinorVersion,
+            IncompatibleFeatures = HeapFeatures.Known,
             HeapId = Guid.NewGuid(),
             Salt = RandomSalt(),
             Generation = 1,
@@ -111,7 +112,7 @@ internal static unsafe class HeapFormat
         }
 
         Superblock superblock = *best;
-        if (superblock.MajorVersion != MediaLayout.MajorVersion || superblock.IncompatibleFeatures != 0)
+        if (superblock.MajorVersion != MediaLayout.MajorVersion || (superblock.IncompatibleFeatures & ~HeapFeatures.Known) != 0)
         {
             throw new ScmMismatchException(
                 name, 0, $"the heap has format {superblock.MajorVersion}.{superblock.MinorVersion} with features 0x{superblock.IncompatibleFeatures:x}, this library reads {MediaLayout.MajorVersion}",

@@ -5,11 +5,13 @@ namespace Cscm.Memory;
 
 public sealed unsafe partial class ScmHeap
 {
-    /// <summary>What the metadata says. Approximate while transactions run.</summary>
+    /// <summary>What the metadata says, and how far the log was ahead of it; makes a checkpoint where the heap is open for writing. Approximate while transactions run.</summary>
     public HeapInspection Inspect()
     {
         _core.ThrowIfUnusable();
         HeapGeometry geometry = _core.Geometry;
+        ulong horizon = _core.Checkpointer.Horizon;
+        _core.Checkpointer.SettleBitmaps();
         var regions = new List<RegionInspection>();
         foreach (HeapGeometry.Region region in geometry.Regions)
         {
@@ -36,8 +38,8 @@ public sealed unsafe partial class ScmHeap
             SizeBytes,
             _core.Log.LaneCount,
             _core.Log.LaneBytes,
-            _core.Checkpointer.Horizon,
-            (long)(_core.Log.Sequence - _core.Checkpointer.Horizon),
+            horizon,
+            (long)(_core.Log.Sequence - horizon),
             regions,
             roots);
     }

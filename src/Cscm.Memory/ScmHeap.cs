@@ -155,12 +155,14 @@ public sealed unsafe partial class ScmHeap : IDisposable
 
     /// <summary>
     /// Memory of the heap to be written directly, without transaction or log: for bulk data whose consistency the caller keeps, and for
-    /// reserved blocks. Durable after <see cref="Persist{T}"/>.
+    /// reserved blocks. Durable after <see cref="Persist{T}"/>. The first call after opening makes a checkpoint; from then on a transaction
+    /// that brings more than 8 KiB of new blocks costs a second fence.
     /// </summary>
     public Span<T> GetUnlogged<T>(PtrSpan<T> span)
         where T : unmanaged
     {
         _core.ThrowIfUnusable(forWriting: true);
+        _core.PrepareUnlogged();
         return span.Length == 0 ? default : new Span<T>(_core.Start + span.Start.Offset, CheckSpan(span));
     }
 
@@ -221,8 +223,7 @@ public sealed unsafe partial class ScmHeap : IDisposable
 
     public void Dispose() => _core.Dispose();
 
-    internal bool IsAllocated(in Block block) =>
-        LogEntries.IsSet((ChunkHeader*)(_core.Start + block.Run.HeaderOffset), block.Index);
+    internal static bool IsAllocated(in Block block) => block.Run.IsAllocated(block.Index);
 
     private static string FileOf(string path) =>
         Directory.Exists(path) ? System.IO.Path.Combine(path, DefaultFileName) : path;
@@ -268,6 +269,11 @@ public sealed unsafe partial class ScmHeap : IDisposable
         {
             var heap = new ScmHeap(core, options, superblock, reason) { ReplayedCount = Recovery.Replay(core) };
             ChunkScanner.Rebuild(core);
+            if (!isReadOnly)
+            {
+                heap.Upgrade();
+            }
+
             if (!isReadOnly && options.BackgroundCheckpoints && options.Recorder is null)
             {
                 core.Checkpointer.Start();
@@ -279,6 +285,22 @@ public sealed unsafe partial class ScmHeap : IDisposable
         {
             core.Log.Dispose();
             throw;
+        }
+    }
+
+    /// <summary>
+    /// A heap of an earlier minor version: recovery has emptied its log, so the superblock may say now what later records will hold.
+    /// </summary>
+    private void Upgrade()
+    {
+        if (_superblock.IncompatibleFeatures != HeapFeatures.Known)
+        {
+            Superblock upgraded = _superblock;
+            upgraded.IncompatibleFeatures = HeapFeatures.Known;
+            upgraded.MinorVersion = Math.Max(upgraded.MinorVersion, MediaLayout.MinorVersion);
+            upgraded.Generation++;
+            HeapFormat.WriteSuperblock(_core.Medium, upgraded, _core.Geometry.Records());
+            _superblock = upgraded;
         }
     }
 

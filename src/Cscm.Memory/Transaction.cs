@@ -157,7 +157,9 @@ public unsafe ref struct Transaction
         return ref Unsafe.AsRef<T>(_context.Core.Start + pointer.Offset);
     }
 
-    /// <summary>A new array, zeroed unless said otherwise.</summary>
+    /// <summary>
+    /// A new array, zeroed unless said otherwise: then what this transaction does not write to it is anything, today and after a crash.
+    /// </summary>
     public readonly PtrSpan<T> AllocSpan<T>(long length, bool zeroed = true, long alignment = 16)
         where T : unmanaged
     {
@@ -165,20 +167,22 @@ public unsafe ref struct Transaction
         ArgumentOutOfRangeException.ThrowIfNegative(length);
         return length == 0
             ? default
-            : new PtrSpan<T>(new Ptr<T>(_context.Allocate(checked(length * sizeof(T)), alignment, zeroed).Offset), length);
+            : new PtrSpan<T>(new Ptr<T>(_context.Allocate(checked(length * sizeof(T)), alignment, zeroed, isWritten: zeroed).Offset), length);
     }
 
     /// <summary>A new array with this content.</summary>
     public readonly PtrSpan<T> AllocSpan<T>(ReadOnlySpan<T> content)
         where T : unmanaged
     {
-        PtrSpan<T> span = AllocSpan<T>(content.Length, zeroed: false);
-        if (!content.IsEmpty)
+        ThrowIfEnded();
+        if (content.IsEmpty)
         {
-            content.CopyTo(new Span<T>(_context.Core.Start + span.Start.Offset, content.Length));
+            return default;
         }
 
-        return span;
+        long offset = _context.Allocate(checked((long)content.Length * sizeof(T)), 16, zeroed: false).Offset;
+        content.CopyTo(new Span<T>(_context.Core.Start + offset, content.Length));
+        return new PtrSpan<T>(new Ptr<T>(offset), content.Length);
     }
 
     /// <summary>Makes a block from <see cref="ScmHeap.Reserve{T}"/>, with what was written to it, part of this transaction.</summary>

@@ -174,7 +174,7 @@ public sealed class CorruptionTests
             PtrSpan<long> span = heap.Get(index.Element(i));
             Assert.Equal(1 + (i % 60), span.Length);
             Assert.True(heap.Get(span).IndexOfAnyExcept(i) < 0, "the content changed");
-            Assert.True(heap.Core.Allocator.TryFind(span.Start.Offset, out Allocation.Block block) && heap.IsAllocated(block), "a block is no longer allocated");
+            Assert.True(heap.Core.Allocator.TryFind(span.Start.Offset, out Allocation.Block block) && ScmHeap.IsAllocated(block), "a block is no longer allocated");
         }
     }
 

@@ -7,7 +7,8 @@ namespace Cscm.Bench.Memory.Heaps;
 /// <summary>
 /// Allocation and free on one and two threads. Outside transactions: reserve and cancel, which are not durable and need no fence
 /// (libpmemobj's atomic allocation, which is durable, stands beside it for orientation only). In transactions: one or 16
-/// allocations or frees each, durable on both sides, batch by batch in turn.
+/// allocations or frees each, durable on both sides, batch by batch in turn; the blocks stay as they are (both sides give them out unzeroed), or are filled.
+/// The figures are those of one thread and one allocation of 64 bytes, not filled.
 /// </summary>
 public static class AllocBench
 {
@@ -32,7 +33,7 @@ public static class AllocBench
         var figures = new Figures();
         var outside = new Table("outside transactions", "threads", "ours M pairs/s", "libpmemobj atomic M pairs/s");
         var inside = new Table(
-            "in transactions", "threads", "per tx", "ours M alloc/s", "M free/s", "fences per tx", "libpmemobj M alloc/s", "M free/s", "alloc ratio", "free ratio");
+            "in transactions", "threads", "per tx", "content", "ours M alloc/s", "M free/s", "fences per tx", "libpmemobj M alloc/s", "M free/s", "alloc ratio", "free ratio");
         foreach (int threads in (int[])[1, 2])
         {
             foreach (int size in s_sizes)
@@ -50,21 +51,23 @@ public static class AllocBench
                     figures.Add("alloc_mops", ours, "0.0");
             }
 
-            foreach ((int size, int perTransaction) in s_sizes.SelectMany(size => s_perTransaction.Select(n => (size, n))))
+            foreach ((int size, int perTransaction, bool isWritten) in
+                from size in s_sizes from perTransaction in s_perTransaction from isWritten in (bool[])[false, true] select (size, perTransaction, isWritten))
             {
-                var blocks = new TransactionalBlocks(file.Heap, size, perTransaction);
+                var blocks = new TransactionalBlocks(file.Heap, size, perTransaction, isWritten);
                 Batch.WarmUp(count / 20, n => OnThreads(threads, n, blocks));
                 PhaseTimes[][] tx = Rounds.Run(
                     2,
                     rounds,
                     () => OnThreads(threads, count, blocks),
-                    () => Ask(pmdk, $"tx {size} {threads} {count} {perTransaction}"));
+                    () => Ask(pmdk, $"{(isWritten ? "written" : "tx")} {size} {threads} {count} {perTransaction}"));
                 Cost cost = Cost.Of(file.Heap, 2 * count / perTransaction, _ => OnThreads(1, count, blocks));
                 double speedup = Rounds.Speedup(tx[0].Select(t => t.Allocate), tx[1].Select(t => t.Allocate));
                 inside.Add(
                     $"{size} B",
                     threads.ToString(),
                     perTransaction.ToString(),
+                    isWritten ? "written" : "none",
                     Median(tx[0], t => t.Allocate),
                     Median(tx[0], t => t.Free),
                     cost.Fences.ToString("0.00"),
@@ -72,7 +75,7 @@ public static class AllocBench
                     Median(tx[1], t => t.Free),
                     speedup.ToString("0.00"),
                     Rounds.Speedup(tx[0].Select(t => t.Free), tx[1].Select(t => t.Free)).ToString("0.00"));
-                if (threads == 1 && size == FigureBytes && perTransaction == 1)
+                if (threads == 1 && size == FigureBytes && perTransaction == 1 && !isWritten)
                     figures.Add("tx_alloc_vs_pmdk", speedup);
             }
         }
@@ -168,8 +171,10 @@ public static class AllocBench
         }
     }
 
-    private sealed class TransactionalBlocks(ScmHeap heap, int sizeBytes, int perTransaction) : IBlocks
+    private sealed class TransactionalBlocks(ScmHeap heap, int sizeBytes, int perTransaction, bool isWritten) : IBlocks
     {
+        private readonly byte[] _content = new byte[sizeBytes];
+
         public void Allocate(Span<Ptr<byte>> blocks)
         {
             while (!blocks.IsEmpty)
@@ -178,7 +183,7 @@ public static class AllocBench
                 using Transaction tx = heap.Begin();
                 // Not zeroed: pmemobj_tx_alloc does not zero either.
                 foreach (ref Ptr<byte> block in together)
-                    block = tx.AllocSpan<byte>(sizeBytes, zeroed: false).Start;
+                    block = (isWritten ? tx.AllocSpan<byte>(_content) : tx.AllocSpan<byte>(sizeBytes, zeroed: false)).Start;
                 tx.Commit();
                 blocks = blocks[together.Length..];
             }

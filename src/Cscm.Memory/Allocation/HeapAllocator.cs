@@ -218,14 +218,15 @@ internal sealed class HeapAllocator
     /// <summary>On open: a run or extent that the medium describes, with the blocks that are allocated.</summary>
     public unsafe void AdoptRun(Run run, ulong* allocatedBits)
     {
-        if (!run.IsExtent)
+        for (int i = 0; i < run.BlockCount; i++)
         {
-            for (int i = 0; i < run.BlockCount; i++)
+            if ((allocatedBits[i >> 6] & (1UL << (i & 63))) != 0)
             {
-                if ((allocatedBits[i >> 6] & (1UL << (i & 63))) == 0)
-                {
-                    run.Return(i);
-                }
+                run.SetAllocated(i, isAllocated: true);
+            }
+            else
+            {
+                run.Return(i);
             }
         }
 

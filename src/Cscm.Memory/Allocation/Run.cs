@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.CompilerServices;
 using Cscm.Memory.Media;
 
 namespace Cscm.Memory.Allocation;
@@ -11,6 +12,7 @@ internal sealed class Run
 {
     public const int ExtentClass = 255;
     private readonly ulong[] _free;
+    private readonly ulong[] _allocated;
     private int _firstWord;
 
     public Run(int sizeClass, int firstChunk, int chunkCount, long dataOffset, long headerOffset, bool isFree)
@@ -24,6 +26,7 @@ internal sealed class Run
         BlockBytes = extent ? chunkCount * MediaLayout.ChunkBytes : SizeClasses.SizeOf(sizeClass);
         BlockCount = extent ? 1 : SizeClasses.BlocksPerRun(sizeClass);
         _free = new ulong[(BlockCount + 63) / 64];
+        _allocated = new ulong[_free.Length];
         if (isFree)
         {
             for (int i = 0; i < BlockCount; i++)
@@ -65,6 +68,26 @@ internal sealed class Run
         new ChunkDescriptor(IsExtent ? ChunkKind.Extent : ChunkKind.Run, IsExtent ? 0 : SizeClass, ChunkCount).Packed;
 
     public long OffsetOf(int index) => DataOffset + (index * BlockBytes);
+
+    /// <summary>Whether the block is allocated by a transaction that has committed, or is about to: what the bitmap at home says after the next checkpoint. Any thread.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public bool IsAllocated(int index) => (Volatile.Read(ref _allocated[index >> 6]) & (1UL << (index & 63))) != 0;
+
+    /// <summary>Other threads change other bits of the same word at the same time, nobody else this one.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void SetAllocated(int index, bool isAllocated)
+    {
+        ref ulong word = ref _allocated[index >> 6];
+        ulong mask = 1UL << (index & 63);
+        if (isAllocated)
+        {
+            Interlocked.Or(ref word, mask);
+        }
+        else
+        {
+            Interlocked.And(ref word, ~mask);
+        }
+    }
 
     public int Take()
     {

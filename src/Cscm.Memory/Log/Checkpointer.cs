@@ -5,13 +5,14 @@ using Cscm.Memory.Medium;
 namespace Cscm.Memory.Log;
 
 /// <summary>
-/// Moves the one global horizon: writes home lines back, then records the cut, then gives the log's space back. Runs on a
+/// Moves the one global horizon: brings the bits of bitmaps home, writes home lines back, then records the cut, then gives the log's space back. Runs on a
 /// background thread when a lane is half full; a writer that finds its lane full runs it itself. Thread-safe.
 /// </summary>
 internal sealed unsafe class Checkpointer(HeapCore core) : IDisposable
 {
     private readonly Lock _gate = new();
     private readonly LineFilter _writtenBack = new();
+    private readonly BitmapChanges _bits = new();
     private readonly AutoResetEvent _requested = new(false);
     private Thread? _thread;
     private int _isRequested;
@@ -87,6 +88,27 @@ internal sealed unsafe class Checkpointer(HeapCore core) : IDisposable
         }
     }
 
+    /// <summary>Returns when the horizon has passed this number.</summary>
+    public void MovePast(ulong sequence)
+    {
+        var spinner = default(SpinWait);
+        while (Horizon < sequence)
+        {
+            RunNow();
+            // A commit in flight may hold the horizon for a moment.
+            spinner.SpinOnce();
+        }
+    }
+
+    /// <summary>Brings the bitmaps at home up to date, for who reads them. Not where the heap is read-only: there replay has.</summary>
+    public void SettleBitmaps()
+    {
+        if (!core.IsReadOnly)
+        {
+            MovePast(core.Log.Sequence);
+        }
+    }
+
     /// <summary>Moves the horizon as far as it goes now. Throws <see cref="ScmFailedException"/> when the medium fails.</summary>
     public void RunNow()
     {
@@ -127,6 +149,7 @@ internal sealed unsafe class Checkpointer(HeapCore core) : IDisposable
             tails[lane] = WriteBackLane(lane, upTo, geometry);
         }
 
+        _bits.WriteBack(medium, PersistSite.WriteBackHomes);
         long fences = 0;
         medium.Fence(PersistSite.FenceHomes, ref fences, 0, 0);
         CheckpointWriter.Write(medium, ++_generation, upTo, tails, core.Salt, PersistSite.FenceCheckpoint, ref fences);
@@ -158,14 +181,11 @@ internal sealed unsafe class Checkpointer(HeapCore core) : IDisposable
             }
 
             tail = walker.Position;
-            if (core.Medium.WritesBackLines || _observer is not null)
+            for (int i = 0; i < RecordParts.Count(record); i++)
             {
-                for (int i = 0; i < RecordParts.Count(record); i++)
-                {
-                    RecordParts.Get(core.Start, record, i, out byte* start, out byte* end);
-                    LogEntries.WriteBack(core.Medium, geometry, PersistSite.WriteBackHomes, _writtenBack, start, end);
-                    _observer?.Note(start, end);
-                }
+                RecordParts.Get(core.Start, record, i, out byte* start, out byte* end);
+                LogEntries.WriteBack(core.Medium, geometry, core.Salt, PersistSite.WriteBackHomes, _writtenBack, _bits, start, end);
+                _observer?.Note(start, end);
             }
         }
     }

@@ -28,7 +28,7 @@ internal sealed unsafe class LineFilter
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private bool IsFirst(nuint line)
+    public bool IsFirst(nuint line)
     {
         ref nuint place = ref _lines[(int)(line & (Places - 1))];
         bool isFirst = place != line;

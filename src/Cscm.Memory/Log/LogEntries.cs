@@ -7,8 +7,10 @@ namespace Cscm.Memory.Log;
 /// <summary>Executes the entries of durable records on their home locations, or writes those back. Replay and commit share this code.</summary>
 internal static unsafe class LogEntries
 {
-    /// <summary>Applies entries [entry, end) with cached stores. Idempotent.</summary>
-    public static void Apply(MediumPort medium, HeapGeometry geometry, ulong salt, byte* entry, byte* end)
+    /// <summary>
+    /// Applies entries [entry, end) with cached stores. Idempotent. Bits of bitmaps only in replay: else the checkpoint does it (see <see cref="BitmapChanges"/>).
+    /// </summary>
+    public static void Apply(MediumPort medium, HeapGeometry geometry, ulong salt, byte* entry, byte* end, bool isReplay)
     {
         byte* heap = medium.Start;
         while (entry < end)
@@ -46,10 +48,16 @@ internal static unsafe class LogEntries
                     entry += sizeof(ulong) + Padded(length);
                     break;
                 case LogEntry.SetBit:
-                    ApplyBit(medium, (ChunkHeader*)home, (int)argument, set: true, salt);
-                    break;
                 case LogEntry.ClearBit:
-                    ApplyBit(medium, (ChunkHeader*)home, (int)argument, set: false, salt);
+                    if (isReplay)
+                    {
+                        ReplayBit(medium, (ChunkHeader*)home, (int)argument, tag >> LogEntry.KindShift == LogEntry.SetBit);
+                    }
+
+                    break;
+                case LogEntry.Content:
+                    // It is there: recovery has looked, or a later record proves it.
+                    entry += 2 * sizeof(ulong);
                     break;
                 default:
                     Describe(medium, geometry, (long)(tag & LogEntry.OffsetMask), *(ulong*)entry, salt);
@@ -59,8 +67,12 @@ internal static unsafe class LogEntries
         }
     }
 
-    /// <summary>Starts the write-back of every home line the entries touch, but for those that the filter knows.</summary>
-    public static void WriteBack(MediumPort medium, HeapGeometry geometry, PersistSite site, LineFilter filter, byte* entry, byte* end)
+    /// <summary>
+    /// Starts the write-back of every home line the entries touch, but for those that the filter knows. Bits of bitmaps are changed here, and left to
+    /// <paramref name="bits"/> to write back; null: they are changed already.
+    /// </summary>
+    public static void WriteBack(
+        MediumPort medium, HeapGeometry geometry, ulong salt, PersistSite site, LineFilter filter, BitmapChanges? bits, byte* entry, byte* end)
     {
         byte* heap = medium.Start;
         while (entry < end)
@@ -83,8 +95,18 @@ internal static unsafe class LogEntries
                     break;
                 case LogEntry.SetBit:
                 case LogEntry.ClearBit:
+                    if (bits is not null)
+                    {
+                        bits.TurnOver(medium, (ChunkHeader*)home, (int)argument, salt);
+                        break;
+                    }
+
                     filter.WriteBack(medium, site, home, ChunkHeader.BitmapAt);
                     filter.WriteBack(medium, site, (byte*)BitmapWord((ChunkHeader*)home, (int)argument), sizeof(ulong));
+                    break;
+                case LogEntry.Content:
+                    // Written back before the record's fence.
+                    entry += 2 * sizeof(ulong);
                     break;
                 default:
                     filter.WriteBack(medium, site, home, ChunkHeader.BitmapAt);
@@ -134,6 +156,14 @@ internal static unsafe class LogEntries
                     }
 
                     break;
+                case LogEntry.Content:
+                    if (room < 2 * sizeof(ulong) || *(long*)entry is var content && (content <= 0 || content % sizeof(ulong) != 0 || offset > geometry.SizeBytes - content))
+                    {
+                        return false;
+                    }
+
+                    entry += 2 * sizeof(ulong);
+                    break;
                 case LogEntry.Describe:
                     if (geometry.ChunkOfHeader(offset) < 0 || room < sizeof(ulong))
                     {
@@ -170,6 +200,9 @@ internal static unsafe class LogEntries
                 return true;
             case LogEntry.Describe:
                 entry += sizeof(ulong);
+                return false;
+            case LogEntry.Content:
+                entry += 2 * sizeof(ulong);
                 return false;
             default:
                 return false;
@@ -211,6 +244,9 @@ internal static unsafe class LogEntries
                 case LogEntry.WriteLong:
                     entry += sizeof(ulong) + Padded(*(long*)entry);
                     break;
+                case LogEntry.Content:
+                    entry += 2 * sizeof(ulong);
+                    break;
                 case LogEntry.Describe:
                     headers.Add((long)(tag & LogEntry.OffsetMask));
                     entry += sizeof(ulong);
@@ -231,30 +267,14 @@ internal static unsafe class LogEntries
     public static ulong* BitmapStart(ChunkHeader* header) => (ulong*)((byte*)header + ChunkHeader.BitmapAt);
 
     public static bool IsSet(ChunkHeader* header, int index) =>
-        (Volatile.Read(ref *BitmapWord(header, index)) & (1UL << (index & 63))) != 0;
+        (*BitmapWord(header, index) & (1UL << (index & 63))) != 0;
 
-    private static void ApplyBit(MediumPort medium, ChunkHeader* header, int index, bool set, ulong salt)
+    /// <summary>The sums follow at the end of recovery.</summary>
+    private static void ReplayBit(MediumPort medium, ChunkHeader* header, int index, bool set)
     {
-        // Other transactions change other bits of this word at the same time, hence interlocked; nobody else changes this one. The sum follows only a change.
         ulong* word = BitmapWord(header, index);
         ulong mask = 1UL << (index & 63);
-        if ((Volatile.Read(ref *word) & mask) != 0 != set)
-        {
-            ulong mix = MediaHash.Mix((ulong)index, salt);
-            if (set)
-            {
-                Interlocked.Or(ref *word, mask);
-                Interlocked.Add(ref header->BitmapSum, mix);
-            }
-            else
-            {
-                Interlocked.And(ref *word, ~mask);
-                Interlocked.Add(ref header->BitmapSum, 0 - mix);
-            }
-        }
-
-        medium.Stored(PersistSite.StoreHome, (byte*)word, sizeof(ulong));
-        medium.Stored(PersistSite.StoreHome, (byte*)&header->BitmapSum, sizeof(ulong));
+        medium.Store(PersistSite.StoreHome, (byte*)word, set ? *word | mask : *word & ~mask);
     }
 
     private static void Describe(MediumPort medium, HeapGeometry geometry, long headerOffset, ulong descriptor, ulong salt)

@@ -23,10 +23,18 @@ internal static unsafe class Recovery
 
         ulong last = cut.Horizon;
         List<(ulong Sequence, nint Record)> records = [];
+        List<(ulong Sequence, nint Record)> lastOfLanes = [];
         for (int lane = 0; lane < log.LaneCount; lane++)
         {
+            int before = records.Count;
             CollectLane(core, lane, ref tails[lane], cut.Horizon, records);
+            if (records.Count > before)
+            {
+                lastOfLanes.Add(records[^1]);
+            }
         }
+
+        DropUnfinished(core, lastOfLanes, records);
 
         // Numbers have holes, where a transaction was in flight; what follows a hole was acknowledged and counts.
         records.Sort((left, right) => left.Sequence.CompareTo(right.Sequence));
@@ -42,7 +50,7 @@ internal static unsafe class Recovery
                     throw core.Corrupt((byte*)record - medium.Start, $"the log record of transaction {sequence} is impossible", "Restore the heap from a backup");
                 }
 
-                LogEntries.Apply(medium, core.Geometry, core.Salt, entries, end);
+                LogEntries.Apply(medium, core.Geometry, core.Salt, entries, end, isReplay: true);
                 LogEntries.NoteHeaders(entries, end, touched);
             }
 
@@ -77,6 +85,16 @@ internal static unsafe class Recovery
         return records.Count;
     }
 
+    /// <summary>
+    /// Takes out the transactions whose new blocks did not arrive. Each was the last of its lane: the next is appended only when its fence is over.
+    /// </summary>
+    private static void DropUnfinished(HeapCore core, List<(ulong Sequence, nint Record)> lastOfLanes, List<(ulong Sequence, nint Record)> records)
+    {
+        // All are looked at before any is taken out: what was not finished itself still proves what it had seen.
+        lastOfLanes.RemoveAll(item => !NewContent.IsIn(core, (LogRecord*)item.Record) || NewContent.IsProven(core, (LogRecord*)item.Record, records));
+        records.RemoveAll(lastOfLanes.Contains);
+    }
+
     /// <summary>After all of them were applied, so that a line that many records change is written back once.</summary>
     private static void WriteBack(HeapCore core, List<(ulong Sequence, nint Record)> records)
     {
@@ -87,7 +105,7 @@ internal static unsafe class Recovery
             for (int i = 0; i < RecordParts.Count(record); i++)
             {
                 RecordParts.Get(core.Start, record, i, out byte* entries, out byte* end);
-                LogEntries.WriteBack(core.Medium, core.Geometry, PersistSite.WriteBackRecoveredHomes, filter, entries, end);
+                LogEntries.WriteBack(core.Medium, core.Geometry, core.Salt, PersistSite.WriteBackRecoveredHomes, filter, bits: null, entries, end);
             }
         }
     }

@@ -90,6 +90,11 @@ internal static class LogEntry
     /// <summary>The next word becomes the descriptor of the chunk whose header is at the offset.</summary>
     public const ulong Describe = 5;
 
+    /// <summary>
+    /// A block that the transaction allocated was given its content in place: its length and checksum (see NewContent) follow in a word each.
+    /// </summary>
+    public const ulong Content = 6;
+
     public static ulong Tag(ulong kind, long offset, long argument) =>
         (kind << KindShift) | ((ulong)argument << ArgumentShift) | (ulong)offset;
 }

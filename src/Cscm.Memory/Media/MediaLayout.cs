@@ -7,7 +7,7 @@ internal static class MediaLayout
     /// <summary>Stands in the first superblock while a heap is being created: what follows is not a damaged heap but an unfinished one.</summary>
     public const ulong CreationMagic = 0x0030_5041_4548_4353; // "SCHEAP0\0"
     public const ushort MajorVersion = 1;
-    public const ushort MinorVersion = 0;
+    public const ushort MinorVersion = 1;
 
     public const long SuperblockBytes = 16 * 1024;
     public const long SuperblockA = 0;

@@ -18,7 +18,7 @@ internal struct Superblock
     [FieldOffset(10)]
     public ushort MinorVersion;
 
-    /// <summary>Features a reader must know to read at all, and to write.</summary>
+    /// <summary>Features a reader must know to read at all, and to write: <see cref="HeapFeatures"/>.</summary>
     [FieldOffset(12)]
     public uint IncompatibleFeatures;
 
@@ -50,6 +50,15 @@ internal struct Superblock
     /// <summary>Seconds since 1970-01-01 UTC.</summary>
     [FieldOffset(80)]
     public long CreatedUnixSeconds;
+}
+
+/// <summary>Bits of <see cref="Superblock.IncompatibleFeatures"/>.</summary>
+internal static class HeapFeatures
+{
+    /// <summary>Log records may hold checksums of new blocks (<see cref="LogEntry.Content"/>): since format 1.1.</summary>
+    public const uint NewBlockChecksums = 1;
+
+    public const uint Known = NewBlockChecksums;
 }
 
 /// <summary>One contiguous part of the heap with its own chunk metadata; the first is made at creation, one more by each growth.</summary>

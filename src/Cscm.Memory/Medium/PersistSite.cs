@@ -25,6 +25,14 @@ internal enum PersistSite
     /// <summary>That a checkpoint forgets which lines the one before wrote back: they have changed since.</summary>
     ForgetWrittenBack,
 
+    // What handing out memory that is written without records begins with.
+
+    /// <summary>That the horizon passes the records whose new blocks have checksums.</summary>
+    SealBeforeUnlogged,
+
+    /// <summary>That later new blocks get none.</summary>
+    NoteUnlogged,
+
     // Fences (on page-cache media: the fsync in the same place).
     FenceCommit,
     FenceNewBlocks,
@@ -42,5 +50,11 @@ internal enum PersistSite
     ChecksumSuperblock,
     ChecksumChunk,
     ChecksumRoot,
+
+    /// <summary>That recovery looks whether the new blocks of a lane's last record arrived.</summary>
+    ChecksumNewBlock,
+
+    /// <summary>That recovery takes later records that write to such blocks as proof that they had.</summary>
+    ProofByLaterRecord,
     SaltLap,
 }

@@ -82,6 +82,14 @@ internal sealed unsafe class StagingBuffer : IDisposable
     public void Bit(ulong kind, long headerOffset, int index) =>
         *(ulong*)Extend(sizeof(ulong)) = LogEntry.Tag(kind, headerOffset, index);
 
+    public void Content(long offset, long lengthBytes, ulong checksum)
+    {
+        ulong* entry = (ulong*)Extend(NewContent.EntryBytes);
+        entry[0] = LogEntry.Tag(LogEntry.Content, offset, 0);
+        entry[1] = (ulong)lengthBytes;
+        entry[2] = checksum;
+    }
+
     public void Describe(long headerOffset, ulong descriptor)
     {
         ulong* entry = (ulong*)Extend(2 * sizeof(ulong));

@@ -17,22 +17,18 @@ internal sealed unsafe partial class TransactionContext
             _copies.StageChanges(_staging);
         }
 
-        long unappliedBytes = 0;
+        long writesBytes = _staging.LengthBytes;
         if ((_new.Count | _freedCount) != 0)
         {
-            StageAllocation();
-            if (_new.Count != 0)
-            {
-                unappliedBytes = StageNewContent();
-            }
+            StageAllocation(ref writesBytes);
         }
 
         if (!_staging.IsEmpty)
         {
-            ulong sequence = CommitRecord(unappliedBytes);
-            if ((_new.Count | _freedCount) != 0 || _overflow is not null)
+            ulong sequence = CommitRecord(writesBytes);
+            if (_freedCount != 0 || _overflow is not null)
             {
-                SettleAllocation(sequence);
+                Quarantine(sequence);
             }
         }
 
@@ -40,22 +36,30 @@ internal sealed unsafe partial class TransactionContext
         Depth = 0;
     }
 
-    /// <param name="unappliedBytes">Of entries at the end whose homes hold them already.</param>
-    private ulong CommitRecord(long unappliedBytes)
+    /// <param name="appliedBytes">Up to the entries that leave the home locations alone: bits of bitmaps, and content of new blocks, which is there already.</param>
+    private ulong CommitRecord(long appliedBytes)
     {
-        long recordBytes = _staging.Seal();
-        LogArea log = _core.Log;
+        LogArea log = _log;
         int lane = _ownLane;
+        long recordBytes = MediaLayout.AlignUp(_staging.LengthBytes + (_new.Count == 0 ? 0 : PlanContent()), CacheLines.Size);
         ulong sequence;
         // The usual commit: nothing on its way can fail, so it needs no handler.
-        if (lane >= 0 && !_medium.MayFail && (_new.Count == 0 || _newIsLogged) && recordBytes <= log.MaxRecordBytes && log.HasSpace(lane, recordBytes))
+        if (lane >= 0 && !_medium.MayFail && recordBytes <= log.MaxRecordBytes && _content != ContentWay.FencedBefore && log.HasSpace(lane, recordBytes))
         {
+            MarkAllocation(isUndone: false);
+            // The number first: an interlocked instruction would wait for the write-backs.
             sequence = log.TakeNumber(lane);
+            if (_new.Count != 0)
+            {
+                StageContent();
+            }
+
+            recordBytes = _staging.Seal();
             log.Append(lane, sequence, _staging.Record, recordBytes, syncWholeFile: false);
         }
         else
         {
-            sequence = AppendOtherwise(log, ref lane, ref recordBytes);
+            sequence = AppendOtherwise(log, ref lane, out recordBytes);
         }
 
         if (_participantCount != 0)
@@ -63,7 +67,20 @@ internal sealed unsafe partial class TransactionContext
             TellParticipants();
         }
 
-        LogEntries.Apply(_medium, _core.Geometry, _core.Salt, _staging.Entries, _staging.End - unappliedBytes);
+        _isMarked = false;
+        foreach (ref readonly NewBlock item in _new.Blocks)
+        {
+            if (!item.Run.IsDescribed)
+            {
+                item.Run.IsDescribed = true;
+            }
+        }
+
+        if (appliedBytes != LogRecord.Size)
+        {
+            LogEntries.Apply(_medium, _core.Geometry, _core.Salt, _staging.Entries, _staging.Start + appliedBytes, isReplay: false);
+        }
+
         log.Applied(lane);
         bool halfFull = log.IsHalfFull(lane);
         log.Release(lane);
@@ -79,10 +96,18 @@ internal sealed unsafe partial class TransactionContext
 
     /// <summary>Overflow, a full or shared lane, large new blocks, a medium that may fail.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private ulong AppendOtherwise(LogArea log, ref int lane, ref long recordBytes)
+    private ulong AppendOtherwise(LogArea log, ref int lane, out long recordBytes)
     {
-        LogRecord* record = _staging.Record;
         bool syncWholeFile = false;
+        MarkAllocation(isUndone: false);
+        if (_new.Count != 0)
+        {
+            StageContent();
+            syncWholeFile = _content == ContentWay.Checksummed;
+        }
+
+        recordBytes = _staging.Seal();
+        LogRecord* record = _staging.Record;
         if (recordBytes > log.MaxRecordBytes)
         {
             recordBytes = WriteOverflow(out record);
@@ -101,7 +126,7 @@ internal sealed unsafe partial class TransactionContext
 
             // The number first: an interlocked instruction would wait for the write-backs.
             ulong sequence = log.TakeNumber(lane);
-            if (_new.Count != 0 && !_newIsLogged)
+            if (_content == ContentWay.FencedBefore)
             {
                 WriteBackNewBlocks(lane);
             }
@@ -118,22 +143,24 @@ internal sealed unsafe partial class TransactionContext
         }
     }
 
-    /// <summary>Adds the bits and descriptors to the record.</summary>
-    private void StageAllocation()
+    /// <summary>Adds the bits and descriptors to the record, the former behind what is applied to the home locations.</summary>
+    private void StageAllocation(ref long appliedBytes)
     {
         Run? described = null;
-        ReadOnlySpan<Block> blocks = _new.Blocks;
-        for (int i = 0; i < blocks.Length; i++)
+        foreach (ref readonly NewBlock item in _new.Blocks)
         {
-            ref readonly Block block = ref blocks[i];
-            Run run = block.Run;
+            Run run = item.Run;
             if (!run.IsDescribed && !ReferenceEquals(run, described))
             {
                 described = run;
                 _staging.Describe(run.HeaderOffset, run.Descriptor);
             }
+        }
 
-            _staging.Bit(LogEntry.SetBit, run.HeaderOffset, block.Index);
+        appliedBytes = _staging.LengthBytes;
+        foreach (ref readonly NewBlock item in _new.Blocks)
+        {
+            _staging.Bit(LogEntry.SetBit, item.Run.HeaderOffset, item.Index);
         }
 
         for (int i = 0; i < _freedCount; i++)
@@ -143,50 +170,26 @@ internal sealed unsafe partial class TransactionContext
     }
 
     /// <summary>
-    /// Logs what new blocks hold, if it is little; returns the bytes of entries for it. Written back under the record's own fence instead, it
-    /// could be missing while the record is whole: recovery would then show a transaction that was not acknowledged, by half (docs/decisions/0014).
+    /// Tells the runs. Right before the number is taken: interlocked instructions wait for the last commit's stores, the number's anyway, and behind the
+    /// fence they would wait for that.
     /// </summary>
-    private long StageNewContent()
+    private void MarkAllocation(bool isUndone)
     {
-        ReadOnlySpan<Block> blocks = _new.Blocks;
-        long bytes = 0;
-        for (int i = 0; i < blocks.Length; i++)
+        if ((_new.Count | _freedCount) == 0)
         {
-            bytes += _new.SizeBytes(i);
+            return;
         }
 
-        _newIsLogged = bytes <= MaxLoggedNewBytes;
-        if (!_newIsLogged)
+        _isMarked = !isUndone;
+        foreach (ref readonly NewBlock item in _new.Blocks)
         {
-            return 0;
+            item.Run.SetAllocated(item.Index, !isUndone);
         }
 
-        long before = _staging.LengthBytes;
-        for (int i = 0; i < blocks.Length; i++)
+        for (int i = 0; i < _freedCount; i++)
         {
-            long offset = blocks[i].Offset;
-            long size = _new.SizeBytes(i);
-            _medium.StoredUnseen(PersistSite.StoreNewBlock, _heap + offset, size);
-            _staging.Write(offset, _heap + offset, size);
+            _freed[i].Run.SetAllocated(_freed[i].Index, isUndone);
         }
-
-        return _staging.LengthBytes - before;
-    }
-
-    /// <summary>Makes large new blocks durable before the record that makes them reachable: the one case of a second fence.</summary>
-    private void WriteBackNewBlocks(int lane)
-    {
-        ReadOnlySpan<Block> blocks = _new.Blocks;
-        for (int i = 0; i < blocks.Length; i++)
-        {
-            byte* start = _heap + blocks[i].Offset;
-            long size = _new.SizeBytes(i);
-            _medium.StoredUnseen(PersistSite.StoreNewBlock, start, size);
-            _medium.WriteBack(PersistSite.WriteBackNewBlock, start, size);
-            NewLineCount += (size + CacheLines.Size - 1) / CacheLines.Size;
-        }
-
-        _medium.Fence(PersistSite.FenceNewBlocks, ref _core.Log[lane]->FenceCount, 0, 0);
     }
 
     private long WriteOverflow(out LogRecord* record)
@@ -204,13 +207,8 @@ internal sealed unsafe partial class TransactionContext
         return recordBytes;
     }
 
-    private void SettleAllocation(ulong sequence)
+    private void Quarantine(ulong sequence)
     {
-        foreach (ref readonly Block block in _new.Blocks)
-        {
-            block.Run.IsDescribed = true;
-        }
-
         for (int i = 0; i < _freedCount; i++)
         {
             // Older records may still write to the block when replayed: it is kept aside until the horizon has passed this one.

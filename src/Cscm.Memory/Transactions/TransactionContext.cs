@@ -17,9 +17,6 @@ internal sealed unsafe partial class TransactionContext : IDisposable
     // Longer transactions read their own writes through an index.
     private const long SearchedBytes = 1024;
 
-    /// <summary>New blocks with no more than this together are logged; past it, streaming the bytes twice costs more than a second fence.</summary>
-    private const long MaxLoggedNewBytes = 8 * 1024;
-
     /// <summary>More freed blocks have a set beside their list.</summary>
     private const int FreedSearched = 16;
     private readonly HeapCore _core;
@@ -41,7 +38,6 @@ internal sealed unsafe partial class TransactionContext : IDisposable
     private readonly List<ITransactionParticipant> _furtherParticipants = [];
     private ITransactionParticipant? _participant;
     private int _participantCount;
-    private bool _newIsLogged;
 
     public TransactionContext(HeapCore core, Thread owner, int number, int ownLane)
     {
@@ -122,9 +118,14 @@ internal sealed unsafe partial class TransactionContext : IDisposable
             return;
         }
 
-        foreach (ref readonly Block block in _new.Blocks)
+        if (_isMarked)
         {
-            _core.Allocator.Return(Cache, block);
+            MarkAllocation(isUndone: true);
+        }
+
+        foreach (ref readonly NewBlock item in _new.Blocks)
+        {
+            _core.Allocator.Return(Cache, item.Block);
         }
 
         _overflow?.Cancel(_core, Cache);
@@ -180,7 +181,7 @@ internal sealed unsafe partial class TransactionContext : IDisposable
             return;
         }
 
-        if (_new.Count != 0 && _new.Holds(offset, _core.Allocator))
+        if (_new.Count != 0 && _new.HoldsForWriting(offset, _core.Allocator))
         {
             // Nothing reaches the block before the commit: it is initialised in place, and written back under the commit's fence.
             Buffer.MemoryCopy(content, _heap + offset, lengthBytes, lengthBytes);
@@ -202,7 +203,7 @@ internal sealed unsafe partial class TransactionContext : IDisposable
     /// </summary>
     public byte* Modify(long offset, long lengthBytes)
     {
-        if (_new.Count != 0 && _new.Holds(offset, _core.Allocator))
+        if (_new.Count != 0 && _new.HoldsForWriting(offset, _core.Allocator))
         {
             return _heap + offset;
         }
@@ -236,7 +237,8 @@ internal sealed unsafe partial class TransactionContext : IDisposable
 
     // --- Allocation ---
 
-    public Block Allocate(long sizeBytes, long alignment, bool zeroed)
+    /// <summary>A new block. <c>isWritten</c>: the caller fills it through its address; else only what is written through the transaction makes it worth keeping.</summary>
+    public Block Allocate(long sizeBytes, long alignment, bool zeroed, bool isWritten = true)
     {
         Block block = _core.Allocate(Cache, sizeBytes, alignment);
         Prefetch(_heap + block.Offset);
@@ -245,12 +247,16 @@ internal sealed unsafe partial class TransactionContext : IDisposable
             System.Runtime.InteropServices.NativeMemory.Clear(_heap + block.Offset, (nuint)sizeBytes);
         }
 
-        _new.Add(block, sizeBytes);
+        _new.Add(block, sizeBytes, isWritten);
         return block;
     }
 
     /// <summary>Makes a block that was reserved outside transactions part of this one, content and all.</summary>
-    public void Publish(in Block block) => _new.Add(block, block.SizeBytes);
+    public void Publish(in Block block)
+    {
+        _new.Add(block, block.SizeBytes, isWritten: true);
+        _hasPublished = true;
+    }
 
     public bool IsNew(in Block block) => _new.Contains(block);
 
@@ -262,7 +268,7 @@ internal sealed unsafe partial class TransactionContext : IDisposable
             return;
         }
 
-        if (!LogEntries.IsSet((ChunkHeader*)(_heap + block.Run.HeaderOffset), block.Index) || IsFreed(block))
+        if (!block.Run.IsAllocated(block.Index) || IsFreed(block))
         {
             throw _core.Misuse(block.Offset, "the block is not allocated (freed twice?)", "Free each block once, in one transaction");
         }
@@ -281,7 +287,7 @@ internal sealed unsafe partial class TransactionContext : IDisposable
 
     public void ThrowIfDurable(in Block block)
     {
-        if (LogEntries.IsSet((ChunkHeader*)(_heap + block.Run.HeaderOffset), block.Index) || IsNew(block))
+        if (block.Run.IsAllocated(block.Index) || IsNew(block))
         {
             throw _core.Misuse(block.Offset, "the block is allocated already", "Publish a block once, after Reserve");
         }
@@ -408,16 +414,22 @@ internal sealed unsafe partial class TransactionContext : IDisposable
 
     private void Reset()
     {
-        if (_new.Count != 0)
+        if (_new.Count != 0 || _hasPublished)
         {
             _new.Clear();
+            EndContent();
         }
 
         if (_freedCount != 0)
         {
-            Array.Clear(_freed, 0, _freedCount);
+            if (_freedCount > FreedSearched)
+            {
+                // The few others may hold on to their runs.
+                Array.Clear(_freed, 0, _freedCount);
+                _freedSet.Clear();
+            }
+
             _freedCount = 0;
-            _freedSet.Clear();
         }
 
         if (_copies.Count != 0)
