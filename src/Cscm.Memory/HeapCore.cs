@@ -14,6 +14,7 @@ namespace Cscm.Memory;
 internal sealed unsafe class HeapCore : IDisposable
 {
     private const int BatchesPerRefill = 2;
+    private const int SpareBatches = 32;
     private readonly Lock _contextsGate = new();
     private readonly List<TransactionContext> _contexts = [];
     private readonly ConcurrentQueue<QuarantineBatch> _quarantine = new();
@@ -167,6 +168,16 @@ internal sealed unsafe class HeapCore : IDisposable
     }
 
     public QuarantineBatch NewBatch() => _spareBatches.TryDequeue(out QuarantineBatch? spare) ? spare : new QuarantineBatch();
+
+    /// <summary>In the background, after a checkpoint: makes beforehand what commits would else have to allocate managed memory for.</summary>
+    public void Restock()
+    {
+        Allocator.CarveAhead();
+        while (_spareBatches.Count < SpareBatches)
+        {
+            _spareBatches.Enqueue(new QuarantineBatch());
+        }
+    }
 
     public void Quarantine(QuarantineBatch batch)
     {

@@ -22,7 +22,7 @@ public unsafe ref struct Transaction
     /// <summary>For the collections of this assembly.</summary>
     internal readonly TransactionContext Context => _context;
 
-    /// <summary>Makes the transaction durable: one store fence, whatever it writes (and one before it when it brings more than 8 KiB of new blocks).</summary>
+    /// <summary>Makes the transaction durable: one store fence, whatever it writes (and one before it when it brings more than 8 KiB of new blocks to a heap that has handed out unlogged memory, see <see cref="ScmHeap.GetUnlogged{T}"/>, or publishes them).</summary>
     /// <exception cref="ScmFailedException">The medium refused; the heap is latched.</exception>
     public void Commit()
     {
@@ -141,7 +141,7 @@ public unsafe ref struct Transaction
         }
     }
 
-    /// <summary>A new object, all zeros. Adds no fence up to 8 KiB of new blocks in a transaction; after an abort or a crash before the commit it is free again.</summary>
+    /// <summary>A new object, all zeros. Adds no fence; after an abort or a crash before the commit it is free again.</summary>
     public readonly Ptr<T> Alloc<T>()
         where T : unmanaged
     {

@@ -10,6 +10,11 @@ namespace Cscm.Memory.Allocation;
 /// </summary>
 internal sealed class HeapAllocator
 {
+    private const int MaxCarvedAhead = 32;
+
+    /// <summary>Chunks are plenty where more than this share of them is free.</summary>
+    private const int ScarceShare = 4;
+
     private readonly Bin[] _bins = new Bin[SizeClasses.Count];
     private readonly Lock _spansGate = new();
     private readonly FreeSpans _spans = new();
@@ -117,6 +122,27 @@ internal sealed class HeapAllocator
         }
     }
 
+    /// <summary>
+    /// Carves as many runs of each class as were needed since the last call, so that who allocates finds them: carving takes managed memory.
+    /// Only where chunks are plenty. Called in the background.
+    /// </summary>
+    public void CarveAhead()
+    {
+        for (int sizeClass = 0; sizeClass < _bins.Length; sizeClass++)
+        {
+            Bin bin = _bins[sizeClass];
+            lock (bin)
+            {
+                int wanted = Math.Min(2 * bin.CarvedCount, MaxCarvedAhead / SizeClasses.ChunksPerRun(sizeClass));
+                bin.CarvedCount = 0;
+                while (bin.Carved.Count < wanted && Volatile.Read(ref _geometry).ChunkCount / ScarceShare < _spans.FreeChunks && Carve(sizeClass) is Run run)
+                {
+                    bin.Carved.Push(run);
+                }
+            }
+        }
+    }
+
     /// <summary>Releases the empty runs that were kept.</summary>
     public void ReleaseEmptyRuns()
     {
@@ -138,6 +164,14 @@ internal sealed class HeapAllocator
                     }
 
                     run = next;
+                }
+
+                while (bin.Carved.TryPop(out Run? ahead))
+                {
+                    lock (_spansGate)
+                    {
+                        ReturnChunks(ahead);
+                    }
                 }
             }
         }
@@ -268,7 +302,8 @@ internal sealed class HeapAllocator
         {
             if (bin.First is null)
             {
-                Run? carved = Carve(sizeClass);
+                bin.CarvedCount++;
+                Run? carved = bin.Carved.TryPop(out Run? ahead) ? ahead : Carve(sizeClass);
                 if (carved is null)
                 {
                     // No room for a run of this class; a chunk of its own may still hold a large block.
@@ -392,6 +427,12 @@ internal sealed class HeapAllocator
         public Run? First { get; private set; }
 
         public int EmptyRuns { get; set; }
+
+        /// <summary>Empty runs that were never used: not in the list, and not counted above.</summary>
+        public Stack<Run> Carved { get; } = new(MaxCarvedAhead);
+
+        /// <summary>Runs needed since runs were last carved ahead.</summary>
+        public int CarvedCount { get; set; }
 
         public void Add(Run run)
         {

@@ -204,6 +204,7 @@ internal sealed unsafe class Checkpointer(HeapCore core) : IDisposable
             try
             {
                 RunNow();
+                core.Restock();
             }
             catch (Exception failure) when (failure is ScmException or ObjectDisposedException)
             {

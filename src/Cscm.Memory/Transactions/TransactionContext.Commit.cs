@@ -83,7 +83,11 @@ internal sealed unsafe partial class TransactionContext
 
         log.Applied(lane);
         bool halfFull = log.IsHalfFull(lane);
-        log.Release(lane);
+        if (_ownLane < 0)
+        {
+            log.Release(lane);
+        }
+
         if (halfFull)
         {
             _core.Checkpointer.Request();

@@ -241,7 +241,11 @@ internal sealed unsafe partial class TransactionContext : IDisposable
     public Block Allocate(long sizeBytes, long alignment, bool zeroed, bool isWritten = true)
     {
         Block block = _core.Allocate(Cache, sizeBytes, alignment);
-        Prefetch(_heap + block.Offset);
+        if (isWritten)
+        {
+            Prefetch(_heap + block.Offset);
+        }
+
         if (zeroed)
         {
             System.Runtime.InteropServices.NativeMemory.Clear(_heap + block.Offset, (nuint)sizeBytes);
