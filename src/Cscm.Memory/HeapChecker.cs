@@ -5,7 +5,8 @@ namespace Cscm.Memory;
 
 /// <summary>
 /// Checks an open heap that nothing changes meanwhile: metadata against its checksums, both copies of what is kept twice, and,
-/// where every root's type is registered, that what is allocated and what is reachable are the same. Changes nothing but that a heap open for writing makes a checkpoint first.
+/// where every root's type is registered, that what is allocated and what is reachable are the same. Changes nothing, but a heap that is
+/// open for writing makes a checkpoint first.
 /// </summary>
 public sealed unsafe class HeapChecker
 {

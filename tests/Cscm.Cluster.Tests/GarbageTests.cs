@@ -57,8 +57,8 @@ public sealed class GarbageTests
         TestController controller = await cluster.AddControllerAsync(s_fast with { Orphans = policy });
         Volume volume = await controller.CreateAsync(Create("pvc-1"));
         Claim(cluster, volume.VolumeId);
-        Snapshot held = await SnapshotAsync(controller, "held", volume), given = await SnapshotAsync(controller, "given", volume), orphan = await SnapshotAsync(controller, "orphan", volume);
-        VolumeGroupSnapshot[] groups = [await GroupAsync(controller, "held by member", volume), await GroupAsync(controller, "held", volume), await GroupAsync(controller, "orphan", volume)];
+        Snapshot held = await controller.SnapshotAsync("held", volume), given = await controller.SnapshotAsync("given", volume), orphan = await controller.SnapshotAsync("orphan", volume);
+        VolumeGroupSnapshot[] groups = [await controller.GroupAsync("held by member", [volume.VolumeId]), await controller.GroupAsync("held", [volume.VolumeId]), await controller.GroupAsync("orphan", [volume.VolumeId])];
         Contain(cluster, "volumesnapshotcontents", "VolumeSnapshotContent", "1", new JsonObject { ["driver"] = DriverInfo.Name }, new JsonObject { ["snapshotHandle"] = held.SnapshotId });
         Contain(cluster, "volumesnapshotcontents", "VolumeSnapshotContent", "2", new JsonObject { ["driver"] = DriverInfo.Name, ["source"] = new JsonObject { ["snapshotHandle"] = given.SnapshotId } }, null);
         Contain(cluster, "volumesnapshotcontents", "VolumeSnapshotContent", "3", new JsonObject { ["driver"] = "another.driver" }, new JsonObject { ["snapshotHandle"] = orphan.SnapshotId });
@@ -86,7 +86,7 @@ public sealed class GarbageTests
         TestController controller = await cluster.AddControllerAsync(s_fast with { Orphans = OrphanPolicy.Delete });
         Volume volume = await controller.CreateAsync(Create("pvc-1"));
         Claim(cluster, volume.VolumeId);
-        await SnapshotAsync(controller, "kept", volume);
+        await controller.SnapshotAsync("kept", volume);
         cluster.Api.Faults.OnRequest = call => call.Plural == "volumesnapshotcontents" ? Kubernetes.Emulator.Fault.Of(404, "NotFound") : null;
         var term = new Term(controller);
         await Eventually.TrueAsync(() => cluster.Api.Counts.Of("list", "volumesnapshotcontents") > 2);
@@ -103,8 +103,8 @@ public sealed class GarbageTests
         TestNode node = await cluster.AddNodeAsync("n1", TestCluster.FastAgent with { Orphans = policy });
         TestController controller = await cluster.AddControllerAsync();
         Volume volume = await controller.CreateAsync(Create("pvc-1"));
-        Snapshot kept = await SnapshotAsync(controller, "kept", volume), orphan = await SnapshotAsync(controller, "orphan", volume);
-        VolumeGroupSnapshot keptGroup = await GroupAsync(controller, "kept", volume), orphanGroup = await GroupAsync(controller, "orphan", volume);
+        Snapshot kept = await controller.SnapshotAsync("kept", volume), orphan = await controller.SnapshotAsync("orphan", volume);
+        VolumeGroupSnapshot keptGroup = await controller.GroupAsync("kept", [volume.VolumeId]), orphanGroup = await controller.GroupAsync("orphan", [volume.VolumeId]);
         cluster.Api.Erase(ScmNames.ApiVersion, "scmsnapshots", orphan.SnapshotId);
         cluster.Api.Erase(ScmNames.ApiVersion, "scmsnapshots", orphanGroup.GroupSnapshotId);
         await Eventually.TrueAsync(async () => (await EventsAsync(cluster)).Count(item => item.Reason == (policy == AgentOrphans.Delete ? "OrphanSnapshotDeleted" : "OrphanSnapshot")) == 2);
@@ -190,12 +190,6 @@ public sealed class GarbageTests
     private static void Contain(TestCluster cluster, string plural, string kind, string name, JsonObject spec, JsonObject? status) => cluster.Api.Seed(
         plural == "volumesnapshotcontents" ? "snapshot.storage.k8s.io/v1" : "groupsnapshot.storage.k8s.io/v1", plural, kind,
         new JsonObject { ["metadata"] = new JsonObject { ["name"] = name }, ["spec"] = spec, ["status"] = status });
-
-    private static async Task<Snapshot> SnapshotAsync(TestController controller, string name, Volume volume)
-        => (await controller.Rpc.CreateSnapshot(new CreateSnapshotRequest { Name = name, SourceVolumeId = volume.VolumeId }, new CallContext(20))).Snapshot;
-
-    private static async Task<VolumeGroupSnapshot> GroupAsync(TestController controller, string name, Volume volume)
-        => (await controller.Groups.CreateVolumeGroupSnapshot(new CreateVolumeGroupSnapshotRequest { Name = name, SourceVolumeIds = { volume.VolumeId } }, new CallContext(20))).GroupSnapshot;
 
     private static async Task<IReadOnlyList<EventObject>> EventsAsync(TestCluster cluster)
         => (await cluster.Client.ListAsync(Resources.Events("default"), new ListQuery(), default)).Items;

@@ -17,7 +17,7 @@ public sealed class GroupTests
         Volume[] sources = [await controller.CreateAsync(Create("pvc-1", node: "n2")), await controller.CreateAsync(Create("pvc-2", node: "n2"))];
         string[] ids = [.. sources.Select(source => source.VolumeId)];
 
-        VolumeGroupSnapshot group = await GroupAsync(controller, "group", ids);
+        VolumeGroupSnapshot group = await controller.GroupAsync("group", ids);
         Assert.True(group.ReadyToUse);
         Assert.Equal(ids.Order(), group.Snapshots.Select(snapshot => snapshot.SourceVolumeId).Order());
         Assert.All(group.Snapshots, snapshot => Assert.Equal(group.GroupSnapshotId, snapshot.GroupSnapshotId));
@@ -27,7 +27,7 @@ public sealed class GroupTests
 
         // Repeated, in another order, on another replica.
         TestController other = await cluster.AddControllerAsync();
-        Assert.Equal(group, await GroupAsync(other, "group", [ids[1], ids[0]]));
+        Assert.Equal(group, await other.GroupAsync("group", [ids[1], ids[0]]));
         var look = new GetVolumeGroupSnapshotRequest { GroupSnapshotId = group.GroupSnapshotId };
         Assert.Equal(group, (await other.Groups.GetVolumeGroupSnapshot(look, new CallContext(5))).GroupSnapshot);
 
@@ -60,12 +60,12 @@ public sealed class GroupTests
         await cluster.AddNodeAsync("n2");
         TestController controller = await cluster.AddControllerAsync();
         Volume one = await controller.CreateAsync(Create("pvc-1", node: "n1")), two = await controller.CreateAsync(Create("pvc-2", node: "n2"));
-        Status several = await RefusalAsync(() => GroupAsync(controller, "group", [one.VolumeId, two.VolumeId]));
+        Status several = await RefusalAsync(() => controller.GroupAsync("group", [one.VolumeId, two.VolumeId]));
         Assert.Equal(StatusCode.InvalidArgument, several.StatusCode);
         Assert.Contains("n1, n2", several.Detail, StringComparison.Ordinal);
-        Assert.Equal(StatusCode.NotFound, (await RefusalAsync(() => GroupAsync(controller, "group", [one.VolumeId, "none"]))).StatusCode);
-        await GroupAsync(controller, "group", [one.VolumeId]);
-        Assert.Equal(StatusCode.AlreadyExists, (await RefusalAsync(() => GroupAsync(controller, "group", [two.VolumeId]))).StatusCode);
+        Assert.Equal(StatusCode.NotFound, (await RefusalAsync(() => controller.GroupAsync("group", [one.VolumeId, "none"]))).StatusCode);
+        await controller.GroupAsync("group", [one.VolumeId]);
+        Assert.Equal(StatusCode.AlreadyExists, (await RefusalAsync(() => controller.GroupAsync("group", [two.VolumeId]))).StatusCode);
     }
 
     [Fact]
@@ -76,7 +76,7 @@ public sealed class GroupTests
         TestController controller = await cluster.AddControllerAsync();
         string[] ids = [(await controller.CreateAsync(Create("pvc-1"))).VolumeId, (await controller.CreateAsync(Create("pvc-2"))).VolumeId];
         // There is room for one copy.
-        Assert.Equal(StatusCode.ResourceExhausted, (await RefusalAsync(() => GroupAsync(controller, "group", ids))).StatusCode);
+        Assert.Equal(StatusCode.ResourceExhausted, (await RefusalAsync(() => controller.GroupAsync("group", ids))).StatusCode);
         Assert.Empty(node.Volumes.ListSnapshots());
         Assert.Empty((await cluster.Client.ListAsync(Resources.Snapshots, new ListQuery(), default)).Items);
     }
@@ -89,11 +89,11 @@ public sealed class GroupTests
         TestNode node = await cluster.AddNodeAsync("n1");
         TestController controller = await cluster.AddControllerAsync();
         Volume volume = await controller.CreateAsync(Create("pvc-1"));
-        VolumeGroupSnapshot group = await GroupAsync(controller, "group", [volume.VolumeId]);
+        VolumeGroupSnapshot group = await controller.GroupAsync("group", [volume.VolumeId]);
         Snapshot[] snapshots =
         [
-            (await controller.Rpc.CreateSnapshot(new CreateSnapshotRequest { Name = "one", SourceVolumeId = volume.VolumeId }, new CallContext(20))).Snapshot,
-            (await controller.Rpc.CreateSnapshot(new CreateSnapshotRequest { Name = "kept", SourceVolumeId = volume.VolumeId }, new CallContext(20))).Snapshot,
+            await controller.SnapshotAsync("one", volume),
+            await controller.SnapshotAsync("kept", volume),
         ];
         await node.StopAsync();
         Assert.Equal(
@@ -118,12 +118,9 @@ public sealed class GroupTests
         TestController controller = await cluster.AddControllerAsync();
         string[] ids = [(await controller.CreateAsync(Create("pvc-1"))).VolumeId, (await controller.CreateAsync(Create("pvc-2"))).VolumeId];
         await node.StopAsync();
-        Assert.Equal(StatusCode.DeadlineExceeded, (await RefusalAsync(() => GroupAsync(controller, "group", ids, seconds: 1))).StatusCode);
+        Assert.Equal(StatusCode.DeadlineExceeded, (await RefusalAsync(() => controller.GroupAsync("group", ids, seconds: 1))).StatusCode);
         await node.StartAsync(TestCluster.Connect(cluster.Api), TestCluster.FastAgent);
-        VolumeGroupSnapshot group = await GroupAsync(controller, "group", ids);
+        VolumeGroupSnapshot group = await controller.GroupAsync("group", ids);
         Assert.Equal(2, node.Volumes.GetGroupSnapshot(group.GroupSnapshotId).Snapshots.Count);
     }
-
-    private static async Task<VolumeGroupSnapshot> GroupAsync(TestController controller, string name, string[] ids, double seconds = 20)
-        => (await controller.Groups.CreateVolumeGroupSnapshot(new CreateVolumeGroupSnapshotRequest { Name = name, SourceVolumeIds = { ids } }, new CallContext(seconds))).GroupSnapshot;
 }

@@ -40,6 +40,13 @@ internal static class RpcCalls
     public static async Task<Volume> CreateAsync(this TestController controller, CreateVolumeRequest request, double seconds = 20)
         => (await controller.Rpc.CreateVolume(request, new CallContext(seconds))).Volume;
 
+    public static async Task<Snapshot> SnapshotAsync(this TestController controller, string name, Volume volume)
+        => (await controller.Rpc.CreateSnapshot(new CreateSnapshotRequest { Name = name, SourceVolumeId = volume.VolumeId }, new CallContext(20))).Snapshot;
+
+    public static async Task<VolumeGroupSnapshot> GroupAsync(this TestController controller, string name, string[] volumeIds, double seconds = 20)
+        => (await controller.Groups.CreateVolumeGroupSnapshot(
+            new CreateVolumeGroupSnapshotRequest { Name = name, SourceVolumeIds = { volumeIds } }, new CallContext(seconds))).GroupSnapshot;
+
     public static Task DeleteAsync(this TestController controller, string id, double seconds = 20)
         => controller.Rpc.DeleteVolume(new DeleteVolumeRequest { VolumeId = id }, new CallContext(seconds));
 

@@ -17,7 +17,7 @@ internal static class MappedFiles
         try
         {
             foreach ((nuint start, nuint lengthBytes) in Unchanged(File.ReadLines("/proc/self/smaps")).ToList())
-                _ = madvise(start, lengthBytes, MadvDontNeed);
+                _ = MAdvise(start, lengthBytes, MadvDontNeed);
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
@@ -63,5 +63,5 @@ internal static class MappedFiles
 
     [DllImport("libc", EntryPoint = "madvise", SetLastError = true)]
     [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
-    private static extern int madvise(nuint address, nuint lengthBytes, int advice);
+    private static extern int MAdvise(nuint address, nuint lengthBytes, int advice);
 }
