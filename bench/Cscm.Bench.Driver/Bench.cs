@@ -9,8 +9,11 @@ namespace Cscm.Bench.Driver;
 /// <summary>Runs the measurements and prints them.</summary>
 internal sealed class Bench(CsiClient client, Func<long> readResidentSizeBytes, BenchSettings settings)
 {
-    /// <summary>Before each measurement, so that code is compiled and connections are open when the counting begins.</summary>
-    private const int WarmUpCyclesPerWorker = 10;
+    /// <summary>
+    /// Before each measurement, so that connections are open, and this client's and the driver's code compiled to the last tier, when
+    /// the counting begins: after ten cycles both still compile, on the processors that the calls need.
+    /// </summary>
+    private const int WarmUpCycles = 100;
 
     /// <summary>After the last call: the driver gives memory back when it rests, which is how it spends its life.</summary>
     private static readonly TimeSpan s_restBeforeMemory = TimeSpan.FromSeconds(3);
@@ -19,7 +22,7 @@ internal sealed class Bench(CsiClient client, Func<long> readResidentSizeBytes, 
     {
         GetPluginInfoResponse plugin = await client.Identity.GetPluginInfoAsync(new GetPluginInfoRequest());
         Console.WriteLine($"{plugin.Name} {plugin.VendorVersion}: {settings.Volumes} volumes of {settings.SizeBytes >> 20} MiB per measurement, "
-            + $"each after {WarmUpCyclesPerWorker} cycles per worker that are not counted");
+            + $"each after {WarmUpCycles} cycles that are not counted");
         string summary = "";
         foreach (string pool in pools)
         {
@@ -44,7 +47,7 @@ internal sealed class Bench(CsiClient client, Func<long> readResidentSizeBytes, 
         try
         {
             var cycle = new VolumeCycle(client, directory, ParameterOf(pool), FileSystemOf(pool), settings.SizeBytes, await CanSnapshotAsync(pool));
-            await RunCyclesAsync(cycle, workers, WarmUpCyclesPerWorker * workers, new Latencies());
+            await RunCyclesAsync(cycle, workers, WarmUpCycles, new Latencies());
             var latencies = new Latencies();
             long start = Stopwatch.GetTimestamp();
             await RunCyclesAsync(cycle, workers, settings.Volumes, latencies);
