@@ -22,13 +22,20 @@ internal sealed class Footprint(string @namespace)
         return most > 0 ? most / (1 << 20) : throw new InvalidOperationException($"no pod in namespace {@namespace} has a container {container} that tells its memory: install with metrics.enabled");
     }
 
-    /// <summary>Requests of all controllers and nodes so far; watches aside.</summary>
-    public async Task<double> ReadRequestsAsync()
+    /// <summary>Requests of all controllers and nodes so far, by "METHOD resource"; watches aside.</summary>
+    public async Task<IReadOnlyDictionary<string, double>> ReadRequestsAsync()
     {
-        double sum = 0;
+        var sums = new Dictionary<string, double>(StringComparer.Ordinal);
         foreach (JsonNode? pod in await PodsAsync())
-            sum += Sum(await MetricsAsync((string)pod!["metadata"]!["name"]!), Requests);
-        return sum;
+        {
+            foreach (string line in Samples(await MetricsAsync((string)pod!["metadata"]!["name"]!), Requests))
+            {
+                string[] words = line.Split('"');
+                string kind = $"{words[1]} {words[3]}";
+                sums[kind] = sums.GetValueOrDefault(kind) + ValueOf(line);
+            }
+        }
+        return sums;
     }
 
     private async Task<JsonArray> PodsAsync()
@@ -36,7 +43,10 @@ internal sealed class Footprint(string @namespace)
 
     private Task<string> MetricsAsync(string pod) => Kubectl.RunAsync(["get", "--raw", $"/api/v1/namespaces/{@namespace}/pods/{pod}:8080/proxy/metrics"]);
 
-    private static double Sum(string metrics, string name)
-        => metrics.Split('\n').Where(line => line.StartsWith(name, StringComparison.Ordinal) && line[name.Length] is ' ' or '{')
-            .Sum(line => double.Parse(line[(line.LastIndexOf(' ') + 1)..], CultureInfo.InvariantCulture));
+    private static double Sum(string metrics, string name) => Samples(metrics, name).Sum(ValueOf);
+
+    private static IEnumerable<string> Samples(string metrics, string name)
+        => metrics.Split('\n').Where(line => line.StartsWith(name, StringComparison.Ordinal) && line[name.Length] is ' ' or '{');
+
+    private static double ValueOf(string sample) => double.Parse(sample[(sample.LastIndexOf(' ') + 1)..], CultureInfo.InvariantCulture);
 }

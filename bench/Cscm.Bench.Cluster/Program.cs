@@ -41,7 +41,7 @@ root.SetAction(async parsed =>
         foreach (Contestant contestant in all)
             await starts.RunAsync(contestant, 2);
         var seconds = new Dictionary<(string Name, int AtOnce), List<double>>();
-        double requests = 0;
+        Dictionary<string, double> requests = [];
         int volumes = 0;
         for (int round = 0; round < parsed.GetValue(rounds); round++)
         {
@@ -52,16 +52,18 @@ root.SetAction(async parsed =>
                     // In turn, the first of a turn being another each time.
                     foreach (Contestant contestant in all.Skip((round + repetition) % all.Length).Concat(all.Take((round + repetition) % all.Length)))
                     {
-                        double before = await footprint.ReadRequestsAsync();
+                        IReadOnlyDictionary<string, double> before = await footprint.ReadRequestsAsync();
                         IReadOnlyList<double> took = await starts.RunAsync(contestant, atOnce);
                         if (!seconds.TryGetValue((contestant.Name, atOnce), out List<double>? sofar))
                             seconds.Add((contestant.Name, atOnce), sofar = []);
                         sofar.AddRange(took);
+                        // Whoever is next begins on a cluster at rest; and what the node publishes late still belongs to these volumes.
+                        await Task.Delay(TimeSpan.FromSeconds(3));
                         if (contestant != peer)
                         {
-                            // What the node publishes late still belongs to these volumes.
-                            await Task.Delay(TimeSpan.FromSeconds(3));
-                            (requests, volumes) = (requests + await footprint.ReadRequestsAsync() - before, volumes + atOnce);
+                            foreach ((string kind, double after) in await footprint.ReadRequestsAsync())
+                                requests[kind] = requests.GetValueOrDefault(kind) + after - before.GetValueOrDefault(kind);
+                            volumes += atOnce;
                         }
                     }
                 }
@@ -74,7 +76,10 @@ root.SetAction(async parsed =>
             figures.Add(Figure($"{name}_{atOnce}_p50_s", Percentile(took, 0.5)));
             figures.Add(Figure($"{name}_{atOnce}_worst_s", took.Max()));
         }
-        figures.Add(Figure("requests_per_volume", requests / volumes));
+        foreach ((string kind, double sum) in requests.Where(pair => pair.Value > 0).OrderByDescending(pair => pair.Value))
+            Say($"requests: {sum:F0} {kind} for {volumes} volumes");
+        // The lease is renewed whether volumes are made or not.
+        figures.Add(Figure("requests_per_volume", requests.Where(pair => !IsOfLease(pair.Key)).Sum(pair => pair.Value) / volumes));
 
         if (parsed.GetValue(claimCount) is > 0 and int count)
         {
@@ -88,9 +93,11 @@ root.SetAction(async parsed =>
         }
 
         await Task.Delay(TimeSpan.FromSeconds(15));
-        double resting = await footprint.ReadRequestsAsync();
+        IReadOnlyDictionary<string, double> resting = await footprint.ReadRequestsAsync();
         await Task.Delay(TimeSpan.FromSeconds(parsed.GetValue(idle)));
-        figures.Add(Figure("idle_requests_per_minute", (await footprint.ReadRequestsAsync() - resting) * 60 / parsed.GetValue(idle)));
+        IReadOnlyDictionary<string, double> rested = await footprint.ReadRequestsAsync();
+        double PerMinute(bool ofLease) => rested.Where(pair => IsOfLease(pair.Key) == ofLease).Sum(pair => pair.Value - resting.GetValueOrDefault(pair.Key)) * 60 / parsed.GetValue(idle);
+        figures.AddRange([Figure("idle_requests_per_minute", PerMinute(ofLease: false)), Figure("lease_requests_per_minute", PerMinute(ofLease: true))]);
         figures.Add(Figure("controller_rss_mib", await footprint.ReadResidentMebibytesAsync("cscm-controller")));
         figures.Add(Figure("node_rss_mib", await footprint.ReadResidentMebibytesAsync("cscm-node")));
         Console.WriteLine(string.Join(' ', figures));
@@ -124,6 +131,8 @@ static async Task RemoveAsync(Setting setting, IReadOnlyList<Contestant> contest
         Say($"bench/cluster: left in the cluster: {exception.Message}");
     }
 }
+
+static bool IsOfLease(string kind) => kind.EndsWith(" leases", StringComparison.Ordinal);
 
 static void Say(string line) => Console.Error.WriteLine(line);
 

@@ -52,7 +52,7 @@ internal static partial class ControllerHost
         services.AddSingleton<GroupControllerService>();
         services.AddSingleton<IMetricsSource>(new ClusterMetrics(cluster, election));
         services.AddSingleton<IMetricsSource, ProcessMetrics>();
-        services.AddSingleton<IMetricsSource>(new ApiMetrics(() => statistics.ByMethod));
+        services.AddSingleton<IMetricsSource>(new ApiMetrics(() => statistics.ByKind));
         await using WebApplication app = builder.Build();
         using var memory = new IdleMemory();
         app.UseCsi(memory);

@@ -54,7 +54,7 @@ internal static partial class NodeHost
         services.AddSingleton<NodeService>();
         services.AddSingleton<IMetricsSource, StorageMetrics>();
         services.AddSingleton<IMetricsSource, ProcessMetrics>();
-        services.AddSingleton<IMetricsSource>(new ApiMetrics(() => statistics.ByMethod));
+        services.AddSingleton<IMetricsSource>(new ApiMetrics(() => statistics.ByKind));
         await using WebApplication app = builder.Build();
         using var memory = new IdleMemory();
         app.UseCsi(memory);

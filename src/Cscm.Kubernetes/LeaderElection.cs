@@ -13,8 +13,12 @@ public sealed partial class LeaderElection(IKubernetes client, string @namespace
     private Lease? _seen;
     private long _seenAt;
 
-    public TimeSpan LeaseDuration { get; init; } = TimeSpan.FromSeconds(15);
-    public TimeSpan RenewEvery { get; init; } = TimeSpan.FromSeconds(5);
+    /// <summary>How long after a leader's death none leads. What the leader does is hourly: a minute is soon enough, and rests the server.</summary>
+    public TimeSpan LeaseDuration { get; init; } = TimeSpan.FromSeconds(60);
+
+    /// <summary>How often the lease is written by who holds it, and read by who does not.</summary>
+    public TimeSpan RenewEvery { get; init; } = TimeSpan.FromSeconds(20);
+
     public bool IsLeader { get; private set; }
 
     /// <summary>Runs <paramref name="lead"/> whenever this replica leads; its token ends when it no longer does.</summary>

@@ -86,6 +86,8 @@ public sealed class DeletionTests
         Volume kept = await controller.CreateAsync(Create("pvc-2"));
         await node.StopAsync();
         cluster.Api.Erase("v1", "nodes", "n1");
+        // Its owner's end is its own.
+        cluster.Api.Erase(ScmNames.ApiVersion, "scmnodes", "n1");
         await controller.DeleteAsync(volume.VolumeId);
         Assert.Null(await cluster.FindVolumeAsync(volume.VolumeId));
         // Nobody asked for this one's end.
@@ -102,6 +104,7 @@ public sealed class DeletionTests
         TestController controller = await cluster.AddControllerAsync();
         Volume volume = await controller.CreateAsync(Create("pvc-1"));
         await node.StopAsync();
+        cluster.Api.Erase(ScmNames.ApiVersion, "scmnodes", "n1");
         cluster.Api.Faults.OnRequest = call => call.Plural == "nodes" ? Kubernetes.Emulator.Fault.Of(500, "InternalError") : null;
         Status status = await RefusalAsync(() => controller.DeleteAsync(volume.VolumeId, seconds: 15));
         Assert.Contains(status.StatusCode, (StatusCode[])[StatusCode.Unavailable, StatusCode.DeadlineExceeded]);

@@ -100,6 +100,7 @@ public sealed class GroupTests
             StatusCode.DeadlineExceeded,
             (await RefusalAsync(() => controller.Rpc.DeleteSnapshot(new DeleteSnapshotRequest { SnapshotId = snapshots[0].SnapshotId }, new CallContext(4)))).StatusCode);
         cluster.Api.Erase("v1", "nodes", "n1");
+        cluster.Api.Erase(ScmNames.ApiVersion, "scmnodes", "n1");
         await controller.Rpc.DeleteSnapshot(new DeleteSnapshotRequest { SnapshotId = snapshots[0].SnapshotId }, new CallContext(20));
         await controller.Groups.DeleteVolumeGroupSnapshot(
             new DeleteVolumeGroupSnapshotRequest { GroupSnapshotId = group.GroupSnapshotId, SnapshotIds = { group.Snapshots[0].SnapshotId } }, new CallContext(20));

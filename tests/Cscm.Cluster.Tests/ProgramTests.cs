@@ -45,7 +45,7 @@ public sealed class ProgramTests
         Assert.Contains("cscm_cluster_nodes 1\n", metrics, StringComparison.Ordinal);
         Assert.Matches("process_resident_memory_bytes [0-9]{8}", metrics);
         Assert.Contains("cscm_leader 1\n", metrics, StringComparison.Ordinal);
-        Assert.Contains("cscm_api_requests_total{method=\"POST\"}", metrics, StringComparison.Ordinal);
+        Assert.Contains("cscm_api_requests_total{method=\"POST\",resource=\"scmvolumes\"}", metrics, StringComparison.Ordinal);
         Assert.Contains("cscm_pool_available_bytes{pool=\"files\"", await node.ReadMetricsAsync(), StringComparison.Ordinal);
     }
 

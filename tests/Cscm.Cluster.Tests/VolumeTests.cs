@@ -1,6 +1,7 @@
 using Csi.V1;
 using Cscm.Kubernetes;
 using Cscm.Kubernetes.Emulator;
+using Cscm.Storage;
 using Grpc.Core;
 using static Cscm.Cluster.Tests.RpcCalls;
 
@@ -48,6 +49,28 @@ public sealed class VolumeTests
         long idle = cluster.Api.Counts.Total;
         await Task.Delay(1000);
         Assert.Equal(idle, cluster.Api.Counts.Total);
+    }
+
+    /// <summary>As in a real cluster: the node tells its room later, the kubelet unmounts slowly, the provisioner asks once more.</summary>
+    [Fact]
+    public async Task A_volume_alone_takes_four_requests_though_it_is_unmounted_late_and_deleted_twice()
+    {
+        await using TestCluster cluster = await TestCluster.StartAsync();
+        TestNode node = await cluster.AddNodeAsync("n1", TestCluster.FastAgent with { ScanEvery = TimeSpan.FromMinutes(1), UnmountPatience = TimeSpan.FromMinutes(1) });
+        TestController controller = await cluster.AddControllerAsync();
+        await Task.Delay(300);
+        long before = cluster.Api.Counts.Total;
+        Volume volume = await controller.CreateAsync(Create("pvc-1"));
+        string staging = Directory.CreateTempSubdirectory("cscm-stage-").FullName;
+        await node.Storage.Publisher.StageAsync(new StageRequest(volume.VolumeId, staging, new MountOptions()), default);
+        Task deletion = controller.DeleteAsync(volume.VolumeId);
+        await Task.Delay(3000);
+        await node.Storage.Publisher.UnstageAsync(volume.VolumeId, staging, default);
+        await deletion;
+        Directory.Delete(staging);
+        await controller.DeleteAsync(volume.VolumeId);
+        await Task.Delay(500);
+        Assert.True(cluster.Api.Counts.Total - before == 4, cluster.Api.Counts.Summary);
     }
 
     [Fact]

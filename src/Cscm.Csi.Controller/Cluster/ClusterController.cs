@@ -17,8 +17,8 @@ public sealed class ClusterController
         var losses = new NodeLoss(client, events, logger);
         _garbage = new GarbageCollector(client, _state, losses, events, garbage, logger);
         var chooser = new NodeChooser(_state);
-        var volumes = new VolumeOrders(_state, new Orders<ScmVolume>(client, Resources.Volumes, _state.Volumes, losses), chooser);
-        var snapshots = new SnapshotOrders(_state, new Orders<ScmSnapshot>(client, Resources.Snapshots, _state.Snapshots, losses));
+        var volumes = new VolumeOrders(_state, new Orders<ScmVolume>(client, Resources.Volumes, _state.Volumes, _state.Nodes, losses), chooser);
+        var snapshots = new SnapshotOrders(_state, new Orders<ScmSnapshot>(client, Resources.Snapshots, _state.Snapshots, _state.Nodes, losses));
         var cluster = new ClusterVolumes(_state, chooser, volumes, snapshots);
         (Volumes, Placement) = (cluster, cluster);
     }

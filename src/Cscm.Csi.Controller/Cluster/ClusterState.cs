@@ -66,5 +66,5 @@ internal sealed class PendingBytes(ICollection<ScmVolume> volumes)
     private readonly ILookup<string, ScmVolume> _byNode = volumes.ToLookup(volume => volume.Spec.Node, StringComparer.Ordinal);
 
     /// <summary>Volumes that name no pool count against each.</summary>
-    public long Of(string node, string pool) => _byNode[node].Where(volume => (volume.Spec.Pool ?? pool) == pool).Sum(volume => volume.Spec.RequiredBytes);
+    public long Of(string node, string pool) => _byNode[node].Where(volume => (volume.Spec.Pool ?? pool) == pool).Sum(volume => Math.Max(volume.Spec.RequiredBytes, volume.Status?.BackingBytes ?? 0));
 }

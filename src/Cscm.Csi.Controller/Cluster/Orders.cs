@@ -7,7 +7,7 @@ namespace Cscm.Csi.Controller.Cluster;
 /// What orders on volumes and on snapshots share: write an object, then wait until its node has answered. The watch brings the answer
 /// without a request; when it is late the object is read. A node that is gone for good is not waited for. Thread-safe.
 /// </summary>
-internal sealed class Orders<T>(IKubernetes client, Resource<T> resource, Informer<T> cache, NodeLoss losses)
+internal sealed class Orders<T>(IKubernetes client, Resource<T> resource, Informer<T> cache, Informer<ScmNode> nodes, NodeLoss losses)
     where T : KubernetesObject
 {
     private const int MaximumConflicts = 10;
@@ -15,12 +15,21 @@ internal sealed class Orders<T>(IKubernetes client, Resource<T> resource, Inform
     /// <summary>After which a watch is taken to be late.</summary>
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(10);
 
-    /// <summary>After which a node that does not answer is looked for.</summary>
-    private static readonly TimeSpan s_nodePatience = TimeSpan.FromSeconds(2);
+    /// <summary>
+    /// After which a node that does not answer is looked for. The ScmNode of a node that was deleted goes with it: one that is still there
+    /// is most likely waiting for the kubelet to unmount.
+    /// </summary>
+    private static readonly TimeSpan s_nodePatience = TimeSpan.FromSeconds(2), s_knownNodePatience = TimeSpan.FromSeconds(20);
+
+    /// <summary>For how long an object that ended here is known to be gone: sidecars that heard late ask once more.</summary>
+    private static readonly TimeSpan s_endedFor = TimeSpan.FromSeconds(30);
+
+    private readonly RecentNames _ended = new(s_endedFor);
 
     /// <summary>Writes a new object, or finds the one that is there.</summary>
     public async Task<(T Item, bool IsNew)> PlaceAsync(T item, CancellationToken cancellationToken)
     {
+        _ended.Remove(item.Metadata.Name);
         try
         {
             T created = await client.CreateAsync(resource, item, cancellationToken);
@@ -35,9 +44,9 @@ internal sealed class Orders<T>(IKubernetes client, Resource<T> resource, Inform
         }
     }
 
-    /// <summary>The object as the cache has it; if it has none, as the server has it.</summary>
+    /// <summary>The object as the cache has it; if it has none, as the server has it, unless it ended here just now.</summary>
     public async Task<T?> FindAsync(string name, CancellationToken cancellationToken)
-        => cache.Find(name) ?? await ReadAsync(name, cancellationToken);
+        => cache.Find(name) ?? (_ended.Contains(name) ? null : await ReadAsync(name, cancellationToken));
 
     /// <summary>Reads past the cache.</summary>
     public async Task<T?> ReadAsync(string name, CancellationToken cancellationToken)
@@ -113,7 +122,11 @@ internal sealed class Orders<T>(IKubernetes client, Resource<T> resource, Inform
         if (!isRepeated)
             await client.DeleteAsync(resource, item.Metadata.Name, item.Metadata.Uid, cancellationToken);
         // An old refusal is no answer to a repeated order: the node tries again by itself, and may succeed now.
+        long since = TimeProvider.System.GetTimestamp();
         T? answered = await WaitForEndAsync(item, current => !isRepeated && RefusalOf(current, refusal) is not null, s_nodePatience, cancellationToken);
+        while (answered is not null && RefusalOf(answered, refusal) is null
+            && nodes.Find(node) is not null && TimeProvider.System.GetElapsedTime(since) < s_knownNodePatience)
+            answered = await WaitForEndAsync(answered, current => RefusalOf(current, refusal) is not null, s_nodePatience, cancellationToken);
         if (answered is not null && RefusalOf(answered, refusal) is null)
         {
             await losses.ReleaseIfLostAsync(client, resource, cache, answered, node, cancellationToken);
@@ -121,6 +134,7 @@ internal sealed class Orders<T>(IKubernetes client, Resource<T> resource, Inform
         }
         if (answered is not null)
             throw RefusalOf(answered, refusal)!;
+        _ended.Add(item.Metadata.Name);
     }
 
     private static StorageException? RefusalOf(T item, Func<T, long, StorageException?> refusal)

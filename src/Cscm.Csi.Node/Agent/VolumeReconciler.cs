@@ -51,11 +51,13 @@ internal sealed class VolumeReconciler(ObjectWriter<ScmVolume> objects, IVolumeM
         try
         {
             VolumeInfo made = await volumes.CreateVolumeAsync(VolumeOrders.ReadSpec(volume), cancellationToken);
+            // The controller counts the volume from this answer; the node's own figures follow with the next scan, for all volumes till then.
             status = VolumeStatuses.Made(volume, made);
-            reporter.Nudge();
         }
         catch (StorageException e)
         {
+            // Perhaps there is less room than was said.
+            reporter.Nudge();
             status = VolumeStatuses.Refused(volume, e) with { Phase = ScmPhase.Failed };
         }
         if (await objects.WriteStatusAsync(volume, new ScmVolume { Status = status }, cancellationToken))

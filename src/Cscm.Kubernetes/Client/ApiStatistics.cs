@@ -5,10 +5,11 @@ namespace Cscm.Kubernetes;
 /// <summary>Counts what was asked of the API server, watches aside. Thread-safe.</summary>
 public sealed class ApiStatistics
 {
-    private readonly ConcurrentDictionary<string, (long Count, double Seconds)> _byMethod = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<(string Method, string Resource), (long Count, double Seconds)> _byKind = [];
 
-    public IReadOnlyDictionary<string, (long Count, double Seconds)> ByMethod => _byMethod;
+    /// <summary>Requests and the seconds they took, by HTTP method and plural name of the resource.</summary>
+    public IReadOnlyDictionary<(string Method, string Resource), (long Count, double Seconds)> ByKind => _byKind;
 
-    public void Count(HttpMethod method, TimeSpan took)
-        => _byMethod.AddOrUpdate(method.Method, (1, took.TotalSeconds), (_, sum) => (sum.Count + 1, sum.Seconds + took.TotalSeconds));
+    public void Count(HttpMethod method, string resource, TimeSpan took)
+        => _byKind.AddOrUpdate((method.Method, resource), (1, took.TotalSeconds), (_, sum) => (sum.Count + 1, sum.Seconds + took.TotalSeconds));
 }

@@ -26,7 +26,7 @@ public sealed class RestKubernetes(ClusterConfig config, ApiStatistics? statisti
 
     public Task<T> GetAsync<T>(Resource<T> resource, string name, CancellationToken cancellationToken)
         where T : KubernetesObject
-        => SendAsync(HttpMethod.Get, resource.Path(name), null, Json, resource.Item, cancellationToken);
+        => SendAsync(HttpMethod.Get, resource.Plural, resource.Path(name), null, Json, resource.Item, cancellationToken);
 
     public Task<ObjectList<T>> ListAsync<T>(Resource<T> resource, ListQuery query, CancellationToken cancellationToken)
         where T : KubernetesObject
@@ -35,16 +35,16 @@ public sealed class RestKubernetes(ClusterConfig config, ApiStatistics? statisti
             .With("labelSelector", query.LabelSelector)
             .With("limit", query.Limit == 0 ? null : query.Limit.ToString(CultureInfo.InvariantCulture))
             .With("continue", query.Continue).Text;
-        return SendAsync(HttpMethod.Get, path, null, Json, resource.List, cancellationToken);
+        return SendAsync(HttpMethod.Get, resource.Plural, path, null, Json, resource.List, cancellationToken);
     }
 
     public Task<T> CreateAsync<T>(Resource<T> resource, T item, CancellationToken cancellationToken)
         where T : KubernetesObject
-        => SendAsync(HttpMethod.Post, resource.Path(), Body(resource, item), Json, resource.Item, cancellationToken);
+        => SendAsync(HttpMethod.Post, resource.Plural, resource.Path(), Body(resource, item), Json, resource.Item, cancellationToken);
 
     public Task<T> ReplaceAsync<T>(Resource<T> resource, T item, CancellationToken cancellationToken)
         where T : KubernetesObject
-        => SendAsync(HttpMethod.Put, resource.Path(item.Metadata.Name), Body(resource, item), Json, resource.Item, cancellationToken);
+        => SendAsync(HttpMethod.Put, resource.Plural, resource.Path(item.Metadata.Name), Body(resource, item), Json, resource.Item, cancellationToken);
 
     public Task<T> ApplyAsync<T>(Resource<T> resource, T item, string owner, string? subresource, CancellationToken cancellationToken)
         where T : KubernetesObject
@@ -53,7 +53,7 @@ public sealed class RestKubernetes(ClusterConfig config, ApiStatistics? statisti
         JsonObject body = JsonSerializer.SerializeToNode(item with { ApiVersion = resource.ApiVersion, Kind = resource.Kind }, resource.Item)!.AsObject();
         // What is applied is owned: who writes a status says nothing about the spec.
         body.Remove(subresource == "status" ? "spec" : "status");
-        return SendAsync(HttpMethod.Patch, path, JsonSerializer.SerializeToUtf8Bytes(body, KubernetesJson.Default.JsonObject), ApplyPatch, resource.Item, cancellationToken);
+        return SendAsync(HttpMethod.Patch, resource.Plural, path, JsonSerializer.SerializeToUtf8Bytes(body, KubernetesJson.Default.JsonObject), ApplyPatch, resource.Item, cancellationToken);
     }
 
     public async Task DeleteAsync<T>(Resource<T> resource, string name, string? uid, CancellationToken cancellationToken)
@@ -62,7 +62,7 @@ public sealed class RestKubernetes(ClusterConfig config, ApiStatistics? statisti
         byte[]? body = uid is null ? null : JsonSerializer.SerializeToUtf8Bytes(new DeleteOptions(new Preconditions(uid)), KubernetesJson.Default.DeleteOptions);
         try
         {
-            using HttpResponseMessage response = await SendAsync(HttpMethod.Delete, resource.Path(name), body, Json, cancellationToken);
+            using HttpResponseMessage response = await SendAsync(HttpMethod.Delete, resource.Plural, resource.Path(name), body, Json, cancellationToken);
         }
         catch (KubernetesException e) when (e.IsNotFound || (uid is not null && e.IsConflict))
         {
@@ -125,9 +125,9 @@ public sealed class RestKubernetes(ClusterConfig config, ApiStatistics? statisti
         => JsonSerializer.SerializeToUtf8Bytes(item with { ApiVersion = resource.ApiVersion, Kind = resource.Kind }, resource.Item);
 
     private async Task<TResult> SendAsync<TResult>(
-        HttpMethod method, string path, byte[]? body, string contentType, JsonTypeInfo<TResult> type, CancellationToken cancellationToken)
+        HttpMethod method, string plural, string path, byte[]? body, string contentType, JsonTypeInfo<TResult> type, CancellationToken cancellationToken)
     {
-        using HttpResponseMessage response = await SendAsync(method, path, body, contentType, cancellationToken);
+        using HttpResponseMessage response = await SendAsync(method, plural, path, body, contentType, cancellationToken);
         try
         {
             Stream stream = await response.Content.ReadAsStreamAsync(cancellationToken);
@@ -140,7 +140,8 @@ public sealed class RestKubernetes(ClusterConfig config, ApiStatistics? statisti
     }
 
     /// <summary>Sends until there is an answer that another try would not change, or the tries are used up.</summary>
-    private async Task<HttpResponseMessage> SendAsync(HttpMethod method, string path, byte[]? body, string contentType, CancellationToken cancellationToken)
+    private async Task<HttpResponseMessage> SendAsync(
+        HttpMethod method, string plural, string path, byte[]? body, string contentType, CancellationToken cancellationToken)
     {
         var backoff = new Backoff(TimeSpan.FromMilliseconds(100), TimeSpan.FromSeconds(5));
         for (int tries = 1; ; tries++)
@@ -163,7 +164,7 @@ public sealed class RestKubernetes(ClusterConfig config, ApiStatistics? statisti
             }
             finally
             {
-                statistics?.Count(method, TimeProvider.System.GetElapsedTime(startedAt));
+                statistics?.Count(method, plural, TimeProvider.System.GetElapsedTime(startedAt));
             }
         }
     }
