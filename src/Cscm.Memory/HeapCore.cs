@@ -87,6 +87,8 @@ internal sealed unsafe class HeapCore : IDisposable
         }
     }
 
+    public bool IsWritable => !_isClosed && _failure is null && !IsReadOnly;
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void ThrowIfUnusable(bool forWriting = false)
     {
@@ -115,21 +117,23 @@ internal sealed unsafe class HeapCore : IDisposable
         }
     }
 
-    public Block Allocate(BlockCache cache, long sizeBytes, long alignment)
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public Block Allocate(BlockCache cache, long sizeBytes, long alignment) =>
+        sizeBytes > 0 && alignment is > 0 and <= BlockCache.Alignment && (alignment & (alignment - 1)) == 0 && cache.TryPop(sizeBytes, out Block block)
+            ? block
+            : AllocateSlow(cache, sizeBytes, alignment);
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private Block AllocateSlow(BlockCache cache, long sizeBytes, long alignment)
     {
         if (sizeBytes <= 0 || alignment <= 0 || (alignment & (alignment - 1)) != 0)
         {
             throw Misuse(0, $"cannot allocate {sizeBytes} bytes aligned to {alignment}", "Sizes are positive, alignments powers of two");
         }
 
-        if (alignment <= BlockCache.Alignment && cache.TryPop(sizeBytes, out Block block))
-        {
-            return block;
-        }
-
         // Blocks that were freed and have become safe are taken before new ones: they are warmer, and the heap stays small.
         DrainQuarantine(cache, BatchesPerRefill);
-        if (TryAllocate(cache, sizeBytes, alignment, out block))
+        if (TryAllocate(cache, sizeBytes, alignment, out Block block))
         {
             return block;
         }

@@ -31,6 +31,13 @@ internal struct Lane
     [FieldOffset(32)]
     public long FenceCount;
 
+    /// <summary>The first and last number that the lane has claimed and not used.</summary>
+    [FieldOffset(40)]
+    public ulong NextClaimed;
+
+    [FieldOffset(48)]
+    public ulong LastClaimed;
+
     /// <summary>Space before this is free again. Written by the checkpointer.</summary>
     [FieldOffset(128)]
     public long Tail;

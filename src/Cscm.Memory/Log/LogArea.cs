@@ -11,6 +11,7 @@ namespace Cscm.Memory.Log;
 /// </summary>
 internal sealed unsafe class LogArea : IDisposable
 {
+    private const ulong ClaimedTogether = 64;
     private readonly MediumPort _medium;
     private readonly Lane* _lanes;
     private readonly void* _memory;
@@ -19,6 +20,7 @@ internal sealed unsafe class LogArea : IDisposable
     private readonly ulong _saltKey;
     private readonly long _laneMask;
     private readonly int _laneShift;
+    private ulong _ended;
 
     public LogArea(MediumPort medium, long logOffset, int laneCount, long laneBytes, ulong salt)
     {
@@ -48,7 +50,7 @@ internal sealed unsafe class LogArea : IDisposable
     /// <summary>The longest record that may go into a lane; longer transactions overflow into extents.</summary>
     public long MaxRecordBytes => LaneBytes / 4;
 
-    /// <summary>The last sequence number given out.</summary>
+    /// <summary>No number beyond this was given out.</summary>
     public ulong Sequence => Volatile.Read(ref *_sequence);
 
     public Lane* this[int lane] => _lanes + lane;
@@ -69,9 +71,10 @@ internal sealed unsafe class LogArea : IDisposable
     public void Reset(ReadOnlySpan<long> positions, ulong sequence)
     {
         *_sequence = sequence;
+        _ended = sequence;
         for (int i = 0; i < LaneCount; i++)
         {
-            _lanes[i] = new Lane { Head = positions[i], Tail = positions[i], Salt = LapSalt(i, positions[i]) };
+            _lanes[i] = new Lane { Head = positions[i], Tail = positions[i], Salt = LapSalt(i, positions[i]), NextClaimed = 1 };
         }
     }
 
@@ -101,47 +104,61 @@ internal sealed unsafe class LogArea : IDisposable
     public bool IsHalfFull(int lane) => _lanes[lane].Head - Volatile.Read(ref _lanes[lane].Tail) > LaneBytes / 2;
 
     /// <summary>
-    /// Streams the record, whose kind and length are set and whose padding to a line is zero, and makes it durable, together with what
-    /// this thread wrote back before. The caller holds the lane, has seen <see cref="HasSpace"/> and taken the number, and calls <see cref="Applied"/> when the home locations are updated.
+    /// Completes the record, whose kind and length are set and whose padding to a line is zero: returns its position in the lane. The caller holds the
+    /// lane, has seen <see cref="HasSpace"/> and taken the number, and appends it next.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public void Append(int lane, ulong sequence, LogRecord* record, long recordBytes, bool syncWholeFile)
+    public long Complete(int lane, ulong sequence, LogRecord* record, long recordBytes)
     {
         Lane* state = _lanes + lane;
-        long head = state->Head;
-        long physical = head & _laneMask;
+        long position = state->Head;
+        long physical = position & _laneMask;
         if (physical + recordBytes > LaneBytes || physical == 0)
         {
-            long start = StartLap(lane, head, recordBytes, sequence);
-            record->Kind = start == head ? record->Kind : (LogRecordKind)((uint)record->Kind | (uint)LogRecordKind.AfterPad);
-            head = start;
-            physical = head & _laneMask;
+            long start = StartLap(lane, position, recordBytes, sequence);
+            record->Kind = start == position ? record->Kind : (LogRecordKind)((uint)record->Kind | (uint)LogRecordKind.AfterPad);
+            position = start;
         }
 
         record->Sequence = sequence;
         record->Checksum = 0;
         record->Checksum = MediaHash.Compute((byte*)record, record->LengthBytes, state->Salt);
-        byte* target = PhysicalStart(lane) + physical;
-        _medium.Stream(PersistSite.StoreRecord, target, (byte*)record, recordBytes);
-        _medium.Fence(PersistSite.FenceCommit, ref state->FenceCount, syncWholeFile ? 0 : LogOffset, syncWholeFile ? 0 : LogBytes);
-        Volatile.Write(ref state->Head, head + recordBytes);
+        return position;
     }
 
-    /// <summary>Gives out the next number, to be committed in this lane; from here on the horizon waits for <see cref="Applied"/>.</summary>
+    /// <summary>
+    /// Streams a completed record, and makes it durable, together with what this thread wrote back before. The caller calls
+    /// <see cref="Applied"/> when the home locations are updated.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Append(int lane, long position, LogRecord* record, long recordBytes, bool syncWholeFile)
+    {
+        Lane* state = _lanes + lane;
+        _medium.Stream(PersistSite.StoreRecord, PhysicalStart(lane) + (position & _laneMask), (byte*)record, recordBytes);
+        _medium.Fence(PersistSite.FenceCommit, ref state->FenceCount, syncWholeFile ? 0 : LogOffset, syncWholeFile ? 0 : LogBytes);
+        Volatile.Write(ref state->Head, position + recordBytes);
+    }
+
+    /// <summary>
+    /// Gives out the next number, to be committed in this lane; from here on the horizon waits for <see cref="Applied"/>. A lane claims
+    /// <see cref="ClaimedTogether"/> numbers at once, and uses them as long as nothing was claimed since: an interlocked instruction for each commit would wait for
+    /// the former commit's fence. Who claims later gets higher numbers, so that whoever has seen a commit is numbered behind it.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public ulong TakeNumber(int lane)
     {
         Lane* state = _lanes + lane;
-        // A lower bound of our number is published before the number exists: the checkpointer, which reads the counter first,
-        // either sees the bound or a counter below our number. The interlocked increment orders the two.
-        Volatile.Write(ref state->InFlight, Volatile.Read(ref *_sequence) + 1);
-        ulong sequence = Interlocked.Increment(ref *_sequence);
-        if (Volatile.Read(ref *_paused) != 0)
+        ulong number = state->NextClaimed;
+        // Announced before the counter is looked at, without a barrier of our own: who wants to see all that is in flight, moves the counter
+        // and has a barrier for all threads.
+        Volatile.Write(ref state->InFlight, number);
+        if (Volatile.Read(ref *_sequence) == state->LastClaimed && number <= state->LastClaimed)
         {
-            sequence = WaitForResume(state);
+            state->NextClaimed = number + 1;
+            return number;
         }
 
-        return sequence;
+        return Claim(state);
     }
 
     /// <summary>The home locations hold the record's values: the horizon may pass it.</summary>
@@ -164,7 +181,7 @@ internal sealed unsafe class LogArea : IDisposable
     public void Pause()
     {
         Volatile.Write(ref *_paused, 1);
-        Interlocked.MemoryBarrier();
+        EndClaims();
         var spinner = default(SpinWait);
         while (IsAnyInFlight())
         {
@@ -175,12 +192,17 @@ internal sealed unsafe class LogArea : IDisposable
     public void Resume() => Volatile.Write(ref *_paused, 0);
 
     /// <summary>
-    /// The greatest sequence number up to which every transaction has been applied.
+    /// The greatest sequence number up to which every transaction has been applied. One caller at a time.
     /// </summary>
     public ulong AppliedUpTo()
     {
-        ulong upTo = Sequence;
-        Interlocked.MemoryBarrier();
+        if (Sequence != _ended)
+        {
+            _ended = EndClaims();
+        }
+
+        // No commit that is not in flight by now gets a number up to this one.
+        ulong upTo = _ended;
         for (int i = 0; i < LaneCount; i++)
         {
             ulong inFlight = Volatile.Read(ref _lanes[i].InFlight);
@@ -208,24 +230,39 @@ internal sealed unsafe class LogArea : IDisposable
         return false;
     }
 
-    /// <summary>Gives the number back unused (a hole) and takes another later.</summary>
+    /// <summary>
+    /// Takes a number from the counter, which ends all claims: a commit that begins from now on gets a higher one. Those that
+    /// still use a claim can be seen in flight when this returns. The number is a hole.
+    /// </summary>
+    private ulong EndClaims()
+    {
+        ulong number = Interlocked.Increment(ref *_sequence);
+        Interlocked.MemoryBarrierProcessWide();
+        return number;
+    }
+
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private ulong WaitForResume(Lane* state)
+    private ulong Claim(Lane* state)
     {
         var spinner = default(SpinWait);
         while (true)
         {
+            // A lower bound of our number is published before the number exists: who moves the counter and then looks either sees the bound, or
+            // moved it below our number. The interlocked addition orders the two.
+            Volatile.Write(ref state->InFlight, Volatile.Read(ref *_sequence) + 1);
+            ulong last = Interlocked.Add(ref *_sequence, ClaimedTogether);
+            if (Volatile.Read(ref *_paused) == 0)
+            {
+                state->LastClaimed = last;
+                state->NextClaimed = last - ClaimedTogether + 2;
+                return last - ClaimedTogether + 1;
+            }
+
+            // Given back unused: holes.
             Volatile.Write(ref state->InFlight, 0);
             while (Volatile.Read(ref *_paused) != 0)
             {
                 spinner.SpinOnce();
-            }
-
-            Volatile.Write(ref state->InFlight, Volatile.Read(ref *_sequence) + 1);
-            ulong sequence = Interlocked.Increment(ref *_sequence);
-            if (Volatile.Read(ref *_paused) == 0)
-            {
-                return sequence;
             }
         }
     }

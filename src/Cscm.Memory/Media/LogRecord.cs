@@ -14,6 +14,10 @@ internal struct LogRecord
     [FieldOffset(0)]
     public ulong Sequence;
 
+    /// <summary>Length and kind at once: the checksum loads this word, and a load from two stores would wait for both to leave the store queue, behind a fence.</summary>
+    [FieldOffset(8)]
+    public ulong LengthAndKind;
+
     /// <summary>Header and entries, without the padding to the next line.</summary>
     [FieldOffset(8)]
     public uint LengthBytes;
@@ -29,6 +33,8 @@ internal struct LogRecord
     public readonly LogRecordKind BareKind => (LogRecordKind)((uint)Kind & ~(uint)LogRecordKind.AfterPad);
 
     public readonly bool FollowsPad => Kind != BareKind;
+
+    public static ulong Pack(long lengthBytes, LogRecordKind kind) => (uint)lengthBytes | ((ulong)kind << 32);
 }
 
 internal enum LogRecordKind : uint

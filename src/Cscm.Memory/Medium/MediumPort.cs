@@ -10,6 +10,9 @@ namespace Cscm.Memory.Medium;
 /// </summary>
 internal sealed unsafe class MediumPort
 {
+    /// <summary>Words that were just stored are loaded one by one: a wider load would wait until its stores have left the store queue, behind a fence.</summary>
+    private const long FewLinesBytes = 2 * CacheLines.Size;
+
     private readonly IMediumRecorder? _recorder;
     private readonly bool _streams;
     private readonly bool _writesBack;
@@ -114,7 +117,18 @@ internal sealed unsafe class MediumPort
     {
         if (_streams)
         {
-            for (byte* end = target + lengthBytes; target < end; target += CacheLines.Size, source += CacheLines.Size)
+            byte* end = target + lengthBytes;
+            if (lengthBytes <= FewLinesBytes)
+            {
+                for (; target < end; target += CacheLines.Size, source += CacheLines.Size)
+                {
+                    ulong* word = (ulong*)source;
+                    Vector256.Create(word[0], word[1], word[2], word[3]).StoreAlignedNonTemporal((ulong*)target);
+                    Vector256.Create(word[4], word[5], word[6], word[7]).StoreAlignedNonTemporal((ulong*)target + 4);
+                }
+            }
+
+            for (; target < end; target += CacheLines.Size, source += CacheLines.Size)
             {
                 Vector256<byte> low = Vector256.Load(source);
                 Vector256<byte> high = Vector256.Load(source + 32);

@@ -43,6 +43,19 @@ internal sealed unsafe class StagingBuffer : IDisposable
         entry[1] = value;
     }
 
+    /// <summary>Room behind the entries, which are not counted, for more of them that the caller writes, and a line.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public ulong* Room(long bytes)
+    {
+        long length = LengthBytes;
+        if (length + bytes + (long)Alignment > _capacity)
+        {
+            GrowTo(length + bytes + (long)Alignment);
+        }
+
+        return (ulong*)(_start + length);
+    }
+
     /// <summary>Room for whole entries that the caller writes.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public ulong* Entry(long bytes) => (ulong*)Extend(bytes);
@@ -109,19 +122,17 @@ internal sealed unsafe class StagingBuffer : IDisposable
         }
 
         // Longer ones go out by their pieces.
-        Record->LengthBytes = (uint)length;
-        Record->Kind = kind;
+        Record->LengthAndKind = LogRecord.Pack(length, kind);
         return padded;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Clear()
     {
         LengthBytes = LogRecord.Size;
         if (_capacity > KeptBytes)
         {
-            NativeMemory.AlignedFree(_start);
-            _capacity = InitialBytes;
-            _start = (byte*)NativeMemory.AlignedAlloc((nuint)_capacity, Alignment);
+            Shrink();
         }
     }
 
@@ -158,7 +169,15 @@ internal sealed unsafe class StagingBuffer : IDisposable
         _capacity = capacity;
     }
 
-    private static void CopyPadded(byte* target, byte* content, long lengthBytes, long padded)
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void Shrink()
+    {
+        NativeMemory.AlignedFree(_start);
+        _capacity = InitialBytes;
+        _start = (byte*)NativeMemory.AlignedAlloc((nuint)_capacity, Alignment);
+    }
+
+    public static void CopyPadded(byte* target, byte* content, long lengthBytes, long padded)
     {
         if (padded != lengthBytes)
         {

@@ -6,7 +6,10 @@ using Cscm.Memory.Medium;
 
 namespace Cscm.Memory.Transactions;
 
-/// <summary>The way of a transaction's changes to the log, and from there to their homes.</summary>
+/// <summary>
+/// The way of a transaction's changes to the log, and from there to their homes, whatever they are: overflow, a full or shared lane, many or large new blocks, a medium
+/// that may fail. The usual ones go shorter ways.
+/// </summary>
 internal sealed unsafe partial class TransactionContext
 {
     private void CommitOutermost()
@@ -14,7 +17,7 @@ internal sealed unsafe partial class TransactionContext
         _core.ThrowIfUnusable(forWriting: true);
         if (_copies.Count != 0)
         {
-            _copies.StageChanges(_staging);
+            StageCopies();
         }
 
         long writesBytes = _staging.LengthBytes;
@@ -41,27 +44,12 @@ internal sealed unsafe partial class TransactionContext
     {
         LogArea log = _log;
         int lane = _ownLane;
-        long recordBytes = MediaLayout.AlignUp(_staging.LengthBytes + (_new.Count == 0 ? 0 : PlanContent()), CacheLines.Size);
-        ulong sequence;
-        // The usual commit: nothing on its way can fail, so it needs no handler.
-        if (lane >= 0 && !_medium.MayFail && recordBytes <= log.MaxRecordBytes && _content != ContentWay.FencedBefore && log.HasSpace(lane, recordBytes))
+        if (_new.Count != 0)
         {
-            MarkAllocation(isUndone: false);
-            // The number first: an interlocked instruction would wait for the write-backs.
-            sequence = log.TakeNumber(lane);
-            if (_new.Count != 0)
-            {
-                StageContent();
-            }
-
-            recordBytes = _staging.Seal();
-            log.Append(lane, sequence, _staging.Record, recordBytes, syncWholeFile: false);
-        }
-        else
-        {
-            sequence = AppendOtherwise(log, ref lane, out recordBytes);
+            PlanContent();
         }
 
+        ulong sequence = Append(log, ref lane, out long recordBytes);
         if (_participantCount != 0)
         {
             TellParticipants();
@@ -98,12 +86,9 @@ internal sealed unsafe partial class TransactionContext
         return sequence;
     }
 
-    /// <summary>Overflow, a full or shared lane, large new blocks, a medium that may fail.</summary>
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    private ulong AppendOtherwise(LogArea log, ref int lane, out long recordBytes)
+    private ulong Append(LogArea log, ref int lane, out long recordBytes)
     {
         bool syncWholeFile = false;
-        MarkAllocation(isUndone: false);
         if (_new.Count != 0)
         {
             StageContent();
@@ -135,7 +120,9 @@ internal sealed unsafe partial class TransactionContext
                 WriteBackNewBlocks(lane);
             }
 
-            log.Append(lane, sequence, record, recordBytes, syncWholeFile);
+            long position = log.Complete(lane, sequence, record, recordBytes);
+            MarkAllocation(isUndone: false);
+            log.Append(lane, position, record, recordBytes, syncWholeFile);
             return sequence;
         }
         catch (Exception failure)
@@ -174,8 +161,8 @@ internal sealed unsafe partial class TransactionContext
     }
 
     /// <summary>
-    /// Tells the runs. Right before the number is taken: interlocked instructions wait for the last commit's stores, the number's anyway, and behind the
-    /// fence they would wait for that.
+    /// Tells the runs. Right before the record is streamed: interlocked instructions wait for the last commit's fence, as its streaming does anyway, and
+    /// all that was done before them did not.
     /// </summary>
     private void MarkAllocation(bool isUndone)
     {
@@ -194,6 +181,13 @@ internal sealed unsafe partial class TransactionContext
         {
             _freed[i].Run.SetAllocated(_freed[i].Index, isUndone);
         }
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void StageCopies()
+    {
+        _copies.StageChanges(_staging);
+        _copies.Clear();
     }
 
     private long WriteOverflow(out LogRecord* record)

@@ -45,8 +45,7 @@ internal sealed unsafe partial class TransactionContext
     /// </summary>
     public bool IsAddingContent => _isAddingContent;
 
-    /// <summary>Chooses the way; returns the most bytes that the record's entries for it can have.</summary>
-    private long PlanContent()
+    private void PlanContent()
     {
         _isAddingContent = true;
         // Who has had a reference that is written without records may have it still, and change what a checksum says.
@@ -60,12 +59,6 @@ internal sealed unsafe partial class TransactionContext
         _content = _contentBytes <= MaxLoggedBytes ? ContentWay.Logged
             : _maySum ? ContentWay.Checksummed
             : ContentWay.FencedBefore;
-        return _content switch
-        {
-            ContentWay.Logged => _contentBytes + (_new.Count * 3L * sizeof(ulong)),
-            ContentWay.Checksummed => (long)_new.Count * NewContent.EntryBytes,
-            _ => 0,
-        };
     }
 
     private void StageContent()

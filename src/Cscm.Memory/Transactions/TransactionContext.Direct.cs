@@ -49,12 +49,11 @@ internal sealed unsafe partial class TransactionContext
 
         LogRecord* record = _staging.Record;
         Vector512<byte>.Zero.Store((byte*)record + lengthBytes);
-        record->LengthBytes = (uint)lengthBytes;
-        record->Kind = LogRecordKind.Transaction;
+        record->LengthAndKind = LogRecord.Pack(lengthBytes, LogRecordKind.Transaction);
         CommitCount++;
         LogLineCount += recordBytes / CacheLines.Size;
         ulong sequence = log.TakeNumber(_ownLane);
-        log.Append(_ownLane, sequence, record, recordBytes, syncWholeFile: false);
+        log.Append(_ownLane, log.Complete(_ownLane, sequence, record, recordBytes), record, recordBytes, syncWholeFile: false);
         return true;
     }
 

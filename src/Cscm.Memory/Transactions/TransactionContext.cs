@@ -80,7 +80,17 @@ internal sealed unsafe partial class TransactionContext : IDisposable
     }
 
     /// <summary>Ends one nesting level; the outermost commits. Throws when an inner one had aborted.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Commit()
+    {
+        if (!TryCommitShort())
+        {
+            CommitOtherwise();
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void CommitOtherwise()
     {
         if (Depth > 1)
         {
@@ -420,19 +430,30 @@ internal sealed unsafe partial class TransactionContext : IDisposable
     {
         if (_new.Count != 0 || _hasPublished)
         {
-            _new.Clear();
             EndContent();
+        }
+
+        if (_freedCount > FreedSearched)
+        {
+            // The few others may hold on to their runs.
+            Array.Clear(_freed, 0, _freedCount);
+            _freedSet.Clear();
+        }
+
+        _overflow = null;
+        Forget();
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private void Forget()
+    {
+        if (_new.Count != 0)
+        {
+            _new.Clear();
         }
 
         if (_freedCount != 0)
         {
-            if (_freedCount > FreedSearched)
-            {
-                // The few others may hold on to their runs.
-                Array.Clear(_freed, 0, _freedCount);
-                _freedSet.Clear();
-            }
-
             _freedCount = 0;
         }
 
@@ -441,9 +462,16 @@ internal sealed unsafe partial class TransactionContext : IDisposable
             _copies.Clear();
         }
 
-        _shadow?.Clear();
-        _overflow = null;
-        _staging.Clear();
+        if (_shadow is not null)
+        {
+            _shadow.Clear();
+        }
+
+        if (!_staging.IsEmpty)
+        {
+            _staging.Clear();
+        }
+
         if (_participantCount != 0)
         {
             EndParticipants();
