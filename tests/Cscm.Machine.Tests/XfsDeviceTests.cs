@@ -5,6 +5,7 @@ public sealed class XfsDeviceTests
 {
     private const long Mib = 1L << 20;
     private const string Life = "a_volume_is_created_staged_published_measured_and_taken_away";
+    private const string AtRest = "a_volume_at_rest_is_copied", InUse = "a_clone_and_its_source_go_separate_ways";
 
     [MachineFact]
     public async Task A_pool_takes_a_blank_device_finds_it_again_and_refuses_what_is_not_its_own()
@@ -34,6 +35,23 @@ public sealed class XfsDeviceTests
             ndctl create-namespace --region=region1 --mode=fsdax --name=plugged
             """);
         (await RunAsync(machine, "/tmp/one", "namespace:plugged")).EnsureSuccess();
+    }
+
+    [MachineFact]
+    public async Task Where_files_cannot_share_blocks_volumes_are_copied_at_rest_and_those_in_use_refused()
+    {
+        await using VirtualMachine machine = await StartAsync();
+        await machine.MustRunScriptAsync("ndctl create-namespace --region=region0 --mode=fsdax");
+        (await RunAsync(machine, "/tmp/one")).EnsureSuccess();
+        // As an older kernel would have made it, and otherwise the same pool.
+        await machine.MustRunScriptAsync("""
+            umount /tmp/one/state/pools/fast/medium
+            id=$(blkid -o value -s UUID /dev/pmem0); label=$(blkid -o value -s LABEL /dev/pmem0)
+            mkfs.xfs -q -f -K -L "$label" -m uuid=$id,reflink=0 -d su=2m,sw=1,agcount=2 /dev/pmem0
+            """);
+        ExecResult result = await RunAsync(machine, "/tmp/one", "/dev/pmem0", AtRest, InUse);
+        Assert.Contains($"pass {AtRest} ", result.Output, StringComparison.Ordinal);
+        Assert.Matches($"fail {InUse} [0-9]+ .*can copy it only at rest because files of its file system cannot share blocks", result.Output);
     }
 
     [MachineFact]
@@ -87,6 +105,10 @@ public sealed class XfsDeviceTests
         return machine;
     }
 
-    private static Task<ExecResult> RunAsync(VirtualMachine machine, string root, string source = "/dev/pmem0")
-        => machine.RunAsync(["Cscm.Storage.Conformance", "suite", "--root", root, "--pool", $"name=fast,kind=xfs,size=1073741824,source={source}", "--only", Life]);
+    private static Task<ExecResult> RunAsync(VirtualMachine machine, string root, string source = "/dev/pmem0", params string[] scenarios)
+        => machine.RunAsync(
+        [
+            "Cscm.Storage.Conformance", "suite", "--root", root, "--pool", $"name=fast,kind=xfs,size=1073741824,source={source}",
+            .. (scenarios.Length > 0 ? scenarios : [Life]).SelectMany(scenario => new[] { "--only", scenario }),
+        ]);
 }

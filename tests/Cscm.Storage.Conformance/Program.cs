@@ -2,6 +2,8 @@
 //   suite [--only SCENARIO]...     the conformance suite; a line per scenario: pass NAME MILLISECONDS, or fail NAME MILLISECONDS WHY
 //   churn --seed NUMBER            volumes' lives at random until it is killed; says what it begins and what is done
 //   verify                         reads what a churn said, recovers what a kill or power cut left, and holds it against that
+//   make                           makes volumes and waits for the power to be cut
+//   verify-made                    recovers, and holds the volumes against what make promised
 //   delete [--dax POLICY]          fills a volume with a secret, deletes it, and erases it slowly until it is killed
 //   finish                         recovers, erases the rest, and searches the medium and a new volume for the secret
 //   publish                        makes a volume, if it is not there, and leaves it published
@@ -38,6 +40,8 @@ try
         "suite" => await RunSuiteAsync(),
         "churn" => await Churn.RunAsync(pool, root, seed),
         "verify" => await Churn.VerifyAsync(pool, root, await Console.In.ReadToEndAsync()),
+        "make" => await JustMade.MakeAsync(pool, root),
+        "verify-made" => await JustMade.VerifyAsync(pool, root),
         "delete" => await SlowErasure.DeleteAsync(pool, root, policy),
         "publish" => await Steady.PublishAsync(pool, root),
         "examine" => await Steady.ExamineAsync(pool, root),
@@ -68,6 +72,6 @@ async Task<int> RunSuiteAsync()
 
 static async Task<int> UsageAsync()
 {
-    await Console.Error.WriteLineAsync("usage: [suite|churn|verify|delete|finish|publish|examine] --root DIRECTORY --pool name=…,kind=…,size=… [--only SCENARIO]… [--seed NUMBER] [--dax POLICY]");
+    await Console.Error.WriteLineAsync("usage: [suite|churn|verify|make|verify-made|delete|finish|publish|examine] --root DIRECTORY --pool name=…,kind=…,size=… [--only SCENARIO]… [--seed NUMBER] [--dax POLICY]");
     return 2;
 }

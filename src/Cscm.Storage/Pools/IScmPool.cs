@@ -26,10 +26,13 @@ internal interface IScmPool
     public DaxProof? SharedProof => null;
 
     /// <summary>
-    /// Whether an empty volume that has no record yet needs none: it is made by acts that a start undoes when it finds what nobody knows, and is
-    /// durable when <see cref="CreateAsync"/> returns.
+    /// Whether an empty volume that has no record yet needs none: it is made by acts that a start undoes when it finds what nobody knows, and
+    /// repeats (<see cref="FinishMaking"/>) when the power took what a record knows.
     /// </summary>
     public bool NeedsNoIntent => false;
+
+    /// <summary>The number of the last making that the power may still take; recorded with the volume. Zero where a making is durable when it returns.</summary>
+    public long LastMaking => 0;
 
     /// <summary>Names of the file systems that volumes can have, the default first.</summary>
     public IReadOnlyList<string> FileSystems { get; }
@@ -102,6 +105,11 @@ internal interface IScmPool
 
     /// <summary>What is wrong with the pool itself.</summary>
     public IEnumerable<PoolHealth> ExaminePool();
+
+    /// <summary>At start-up, before anything else: makes again what the power took of a volume that was not durable yet.</summary>
+    public void FinishMaking(VolumeRecord volume)
+    {
+    }
 
     /// <summary>At start-up: brings back what a volume needs before it can be used.</summary>
     public void Restore(VolumeRecord volume);

@@ -68,6 +68,9 @@ internal sealed record VolumeRecord
     public required DateTimeOffset CreatedAt { get; init; }
     public bool IsEphemeral { get; init; }
 
+    /// <summary>Its number among the makings of its pool, of which the pool knows up to which the medium holds them durably.</summary>
+    public long Making { get; init; }
+
     /// <summary>The medium forgot the content (a dram volume whose tmpfs is gone).</summary>
     public bool IsContentLost { get; init; }
 

@@ -70,6 +70,7 @@ internal sealed class Recovery(
             return;
         }
         IScmPool pool = catalog.PoolOf(volume);
+        pool.FinishMaking(volume);
         if (!volume.IsContentLost && !pool.Examine(volume).Any(finding => finding.Kind == HealthKind.DataLoss))
             pool.Restore(volume);
         else

@@ -59,6 +59,7 @@ internal sealed class VolumeCreator(Catalog catalog, Freezer freezer, VolumeRemo
             VolumeRecord ready = volume with { Phase = RecordPhase.Ready, FrozenKey = null, FileSystemBytes = fileSystemBytes, Proof = pool.SharedProof };
             if (hasIntent)
                 return catalog.Write(ready);
+            ready = ready with { Making = pool.LastMaking };
             catalog.Volumes.Create(key, ready);
             return ready;
         }

@@ -10,6 +10,7 @@ internal static partial class CopyScenarios
     [
         new("a_snapshot_keeps_what_its_volume_then_loses", Traits.Snapshots, SnapshotAsync),
         new("a_clone_and_its_source_go_separate_ways", Traits.Snapshots, CloneAsync),
+        new("a_volume_at_rest_is_copied", Traits.Snapshots, AtRestAsync),
         new("a_snapshot_can_be_taken_while_the_volume_is_written", Traits.Snapshots, WhileWritingAsync),
         new("a_snapshot_can_be_taken_while_the_volume_is_mapped_and_stored_to", Traits.Snapshots, WhileMappedAsync),
         new("a_group_snapshot_is_of_one_moment", Traits.Snapshots, GroupAsync),
@@ -48,6 +49,24 @@ internal static partial class CopyScenarios
         await bed.SettleAsync();
         Require.Equal("of the clone", await ReadAsync(cloned));
         await bed.DeleteAsync(clone);
+    }
+
+    private static async Task AtRestAsync(Bed bed)
+    {
+        VolumeInfo volume = await bed.CreateAsync();
+        await WriteAsync(await bed.PublishAsync(volume), "at rest");
+        await bed.TakeDownAsync(volume.Id);
+        SnapshotInfo snapshot = await bed.Manager.CreateSnapshotAsync(bed.NewName(), volume.Id, CancellationToken.None);
+        VolumeInfo clone = await bed.CreateAsync(source: new ContentSource(ContentSourceKind.Volume, volume.Id));
+        VolumeInfo restored = await bed.CreateAsync(source: new ContentSource(ContentSourceKind.Snapshot, snapshot.Id));
+        await bed.DeleteAsync(volume);
+        await bed.Manager.DeleteSnapshotAsync(snapshot.Id, CancellationToken.None);
+        await bed.SettleAsync();
+        foreach (VolumeInfo copy in new[] { clone, restored })
+        {
+            Require.Equal("at rest", await ReadAsync(await bed.PublishAsync(copy)));
+            await bed.DeleteAsync(copy);
+        }
     }
 
     private static Task WhileWritingAsync(Bed bed) => WhileCountingAsync(bed, volumes: 1, CountUp);

@@ -215,6 +215,10 @@ internal sealed class XfsMedium
         return runs.Length == 0 ? null : $"{runs.Length} runs of {Device} under pool {Options.Name} cannot be read (sectors {runs[0].Trim()}…): restore what lies there; writing whole blocks anew, or deleting the volume, clears them";
     }
 
+    /// <summary>The region that the device is of; none for a device that is no namespace's.</summary>
+    public IEnumerable<Region> FindRegions()
+        => new RegionReader().Read().Regions.Where(region => region.Namespaces.Any(item => "/dev/" + item.BlockDevice == Device));
+
     /// <summary>The node that the device's memory is of; null where the kernel does not say.</summary>
     public int? FindNumaNode()
     {

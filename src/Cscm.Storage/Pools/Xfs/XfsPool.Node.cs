@@ -61,6 +61,8 @@ internal sealed partial class XfsPool
         }
         if (_medium.FindBadBlocks() is { } badBlocks)
             yield return new PoolHealth(Options.Name, HealthKind.Degraded, "BadBlocks", badBlocks);
+        foreach (PoolHealth finding in _unsafeShutdowns.Examine(Options.Name))
+            yield return finding;
         using SafePath root = _medium.OpenRoot();
         long unownedBytes = ProjectQuota.Get(root, 0).UsedBytes;
         if (unownedBytes > OwnBytes)
@@ -70,6 +72,19 @@ internal sealed partial class XfsPool
                 $"{unownedBytes} bytes of pool {Options.Name} belong to no volume's quota: a container that owns its files took them out of its project. "
                     + "Run such containers in user namespaces (hostUsers: false), or give them volumes of a pool of kind lvm");
         }
+    }
+
+    public void FinishMaking(VolumeRecord volume)
+    {
+        _makings.Adopt(volume.Making);
+        if (!_makings.MayBeLost(volume.Making))
+            return;
+        string key = ObjectIds.KeyOf(volume.Id);
+        bool isWhole;
+        using (SafePath? directory = SafePath.TryOpen(PathOf(key)))
+            isWhole = directory is not null && InheritedAttributes.GetProject(directory) != 0;
+        if (!isWhole)
+            Make(key, volume.BackingBytes);
     }
 
     public void Restore(VolumeRecord volume)
@@ -96,6 +111,7 @@ internal sealed partial class XfsPool
             // Whose it was nobody knows, nor what was to become of its bytes.
             Remove(key, ErasePolicy.Zero);
         }
+        _makings.MarkLater();
     }
 
     /// <summary>Where a volume's directory is mounted, in this mount namespace.</summary>

@@ -1,5 +1,6 @@
 using Cscm.Storage.Erase;
 using Cscm.Storage.Linux;
+using Cscm.Storage.Pools.Devices;
 using Cscm.Storage.Proof;
 using Cscm.Storage.State;
 using Microsoft.Win32.SafeHandles;
@@ -25,6 +26,8 @@ internal sealed partial class XfsPool : ISnapshotPool, IErasingPool
     private readonly XfsMedium _medium;
     private readonly IStepObserver _steps;
     private readonly ProjectIds _projects = new();
+    private readonly Makings _makings;
+    private readonly UnsafeShutdowns _unsafeShutdowns;
     private long _lastTrash;
 
     public XfsPool(PoolOptions options, string directory, string driverId, IStepObserver steps)
@@ -32,6 +35,8 @@ internal sealed partial class XfsPool : ISnapshotPool, IErasingPool
         _steps = steps;
         Directory = directory;
         _medium = XfsMedium.Open(options, directory, driverId, steps);
+        _unsafeShutdowns = UnsafeShutdowns.Read(Path.Combine(directory, ".unsafe-shutdowns"), _medium.FindRegions());
+        _makings = new Makings(Path.Combine(directory, "durable-makings"), () => Files.ReplaceDurably(_medium.PathOf("last-sync"), []));
         Options = options with { NumaNode = options.NumaNode ?? _medium.FindNumaNode() };
         // Limits are promises, and the file system keeps them all: what it has free at a moment says nothing about them.
         Ledger = new Ledger(Math.Min(options.SizeBytes, _medium.UsableBytes), () => long.MaxValue);
@@ -52,6 +57,8 @@ internal sealed partial class XfsPool : ISnapshotPool, IErasingPool
 
     /// <summary>A directory that no record knows is moved to the trash by the next start, whatever it got to be.</summary>
     public bool NeedsNoIntent => true;
+
+    public long LastMaking => _makings.Last;
 
     public IReadOnlyList<string> FileSystems { get; } = [FileSystem];
 
@@ -88,10 +95,15 @@ internal sealed partial class XfsPool : ISnapshotPool, IErasingPool
     {
         string key = ObjectIds.KeyOf(volume.Id);
         if (source is null)
+        {
             Make(key, volume.BackingBytes);
+            _makings.Add();
+        }
         else
+        {
             CopyConsistently([(((XfsPool)source.Pool).PathOf(source.Key), key, volume.BackingBytes)], mayBeWritten: volume.FrozenKey is not null, cancellationToken);
-        Sync(key);
+            Sync(key);
+        }
         Ledger.MarkAllocated(key);
         return Task.FromResult(volume.BackingBytes);
     }
@@ -170,7 +182,7 @@ internal sealed partial class XfsPool : ISnapshotPool, IErasingPool
         return TreeDirectory.Open(path);
     }
 
-    /// <summary>An empty directory with a project of its own. It is nobody's until it is complete.</summary>
+    /// <summary>An empty directory with a project of its own, which comes last: a directory that has one is complete.</summary>
     private void Make(string key, long backingBytes)
     {
         uint project = _projects.Take();
@@ -181,11 +193,11 @@ internal sealed partial class XfsPool : ISnapshotPool, IErasingPool
         }
         _steps.Reached("xfs.make-directory");
         using SafePath directory = SafePath.OpenOrCreateDirectory(PathOf(key), 0x1C0);
-        _steps.Reached("xfs.assign-project");
-        InheritedAttributes.SetForChildren(directory, project, ExtentBytes);
         using SafeFileHandle handle = directory.Reopen();
         if (NativeMethods.ChangeMode((int)handle.DangerousGetHandle(), 0x1ED) < 0)
             LinuxException.ThrowLast($"open {directory.Path} for its consumers");
+        _steps.Reached("xfs.assign-project");
+        InheritedAttributes.SetForChildren(directory, project, ExtentBytes);
     }
 
     private void Limit(string key, long backingBytes)
