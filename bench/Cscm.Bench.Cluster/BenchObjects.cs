@@ -59,7 +59,9 @@ internal static class BenchResources
         Spec = new JsonObject
         {
             ["nodeSelector"] = new JsonObject { ["kubernetes.io/hostname"] = node },
-            ["terminationGracePeriodSeconds"] = 0,
+            // Zero would take the pod away before the kubelet has unmounted: the host-path driver then deletes what is mounted, and the kubelet tries to
+            // unmount it for ever after, at the cost of whoever is measured next.
+            ["terminationGracePeriodSeconds"] = 1,
             ["automountServiceAccountToken"] = false,
             ["enableServiceLinks"] = false,
             ["containers"] = new JsonArray(new JsonObject

@@ -79,7 +79,8 @@ root.SetAction(async parsed =>
         foreach ((string kind, double sum) in requests.Where(pair => pair.Value > 0).OrderByDescending(pair => pair.Value))
             Say($"requests: {sum:F0} {kind} for {volumes} volumes");
         // The lease is renewed whether volumes are made or not.
-        figures.Add(Figure("requests_per_volume", requests.Where(pair => !IsOfLease(pair.Key)).Sum(pair => pair.Value) / volumes));
+        if (volumes > 0)
+            figures.Add(Figure("requests_per_volume", requests.Where(pair => !IsOfLease(pair.Key)).Sum(pair => pair.Value) / volumes));
 
         if (parsed.GetValue(claimCount) is > 0 and int count)
         {
