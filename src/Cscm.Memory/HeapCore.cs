@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
 using Cscm.Memory.Allocation;
@@ -14,11 +13,15 @@ namespace Cscm.Memory;
 internal sealed unsafe class HeapCore : IDisposable
 {
     private const int BatchesPerRefill = 2;
-    private const int SpareBatches = 32;
+    private const int SpareBatches = 64;
+
+    /// <summary>Waiting beyond these, freed blocks are given back in the background: who only frees never comes for them.</summary>
+    private const int KeptBatches = 32;
     private readonly Lock _contextsGate = new();
     private readonly List<TransactionContext> _contexts = [];
-    private readonly ConcurrentQueue<QuarantineBatch> _quarantine = new();
-    private readonly ConcurrentQueue<QuarantineBatch> _spareBatches = new();
+    private readonly BatchQueue _quarantine = new();
+    private readonly BatchQueue _spareBatches = new();
+    private readonly Lock _restockGate = new();
     private long _quarantinedBytes;
     private volatile Exception? _failure;
     private volatile bool _isClosed;
@@ -126,9 +129,15 @@ internal sealed unsafe class HeapCore : IDisposable
     [MethodImpl(MethodImplOptions.NoInlining)]
     private Block AllocateSlow(BlockCache cache, long sizeBytes, long alignment)
     {
+        ThrowIfUnusable(forWriting: true);
         if (sizeBytes <= 0 || alignment <= 0 || (alignment & (alignment - 1)) != 0)
         {
             throw Misuse(0, $"cannot allocate {sizeBytes} bytes aligned to {alignment}", "Sizes are positive, alignments powers of two");
+        }
+
+        if (sizeBytes > Geometry.SizeBytes || alignment > Geometry.SizeBytes)
+        {
+            throw Exhausted($"no room for {sizeBytes} bytes aligned to {alignment}: the heap has {Geometry.SizeBytes}", "Grow the heap with ScmHeap.Grow");
         }
 
         // Blocks that were freed and have become safe are taken before new ones: they are warmer, and the heap stays small.
@@ -143,13 +152,17 @@ internal sealed unsafe class HeapCore : IDisposable
         context.FlushQuarantine();
         Checkpointer.RunNow();
         FlushEndedContexts();
-        DrainQuarantine(cache, int.MaxValue);
-        context.FlushCache();
-        Allocator.ReleaseEmptyRuns();
-        if (TryAllocate(cache, sizeBytes, alignment, out block) ||
-            (alignment <= BlockCache.Alignment && Allocator.TryAllocateLarger(sizeBytes, out block)))
+        // The background thread may just have blocks in its hands, or carve runs of what is released here.
+        lock (_restockGate)
         {
-            return block;
+            DrainQuarantine(cache, int.MaxValue);
+            context.FlushCache();
+            Allocator.ReleaseEmptyRuns();
+            if (TryAllocate(cache, sizeBytes, alignment, out block) ||
+                (alignment <= BlockCache.Alignment && Allocator.TryAllocateLarger(sizeBytes, out block)))
+            {
+                return block;
+            }
         }
 
         AllocatorUsage usage = Allocator.Usage();
@@ -171,11 +184,30 @@ internal sealed unsafe class HeapCore : IDisposable
         }
     }
 
-    public QuarantineBatch NewBatch() => _spareBatches.TryDequeue(out QuarantineBatch? spare) ? spare : new QuarantineBatch();
+    public QuarantineBatch NewBatch() => _spareBatches.TryDequeue() ?? new QuarantineBatch();
 
-    /// <summary>In the background, after a checkpoint: makes beforehand what commits would else have to allocate managed memory for.</summary>
+    /// <summary>In the background: makes beforehand what commits would else have to allocate managed memory for, and gives back what they left.</summary>
     public void Restock()
     {
+        lock (_restockGate)
+        {
+            RestockAlone();
+        }
+    }
+
+    private void RestockAlone()
+    {
+        while (_quarantine.Count > KeptBatches && _quarantine.TryDequeue(Checkpointer.Horizon) is QuarantineBatch batch)
+        {
+            foreach (ref readonly Block block in batch.Blocks)
+            {
+                Allocator.ReturnToRun(block);
+            }
+
+            Recycle(batch);
+        }
+
+        Allocator.TrimEmptyRuns();
         Allocator.CarveAhead();
         while (_spareBatches.Count < SpareBatches)
         {
@@ -197,24 +229,22 @@ internal sealed unsafe class HeapCore : IDisposable
     public void DrainQuarantine(BlockCache cache, int maxBatches)
     {
         ulong horizon = Checkpointer.Horizon;
-        while (maxBatches-- > 0 && _quarantine.TryPeek(out QuarantineBatch? oldest) && oldest.Sequence <= horizon && _quarantine.TryDequeue(out QuarantineBatch? batch))
+        while (maxBatches-- > 0 && _quarantine.TryDequeue(horizon) is QuarantineBatch batch)
         {
-            if (batch.Sequence > horizon)
-            {
-                // Another thread took the one we saw.
-                _quarantine.Enqueue(batch);
-                return;
-            }
-
             foreach (ref readonly Block block in batch.Blocks)
             {
                 Allocator.Return(cache, block);
             }
 
-            Interlocked.Add(ref _quarantinedBytes, -batch.SizeBytes);
-            batch.Clear();
-            _spareBatches.Enqueue(batch);
+            Recycle(batch);
         }
+    }
+
+    private void Recycle(QuarantineBatch batch)
+    {
+        Interlocked.Add(ref _quarantinedBytes, -batch.SizeBytes);
+        batch.Clear();
+        _spareBatches.Enqueue(batch);
     }
 
     public TransactionContext[] Contexts()

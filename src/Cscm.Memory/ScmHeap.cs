@@ -23,8 +23,9 @@ public sealed unsafe partial class ScmHeap : IDisposable
     private readonly Lock _growthGate = new();
     private Superblock _superblock;
 
-    private ScmHeap(HeapCore core, ScmHeapOptions options, in Superblock superblock, string domainReason)
+    private ScmHeap(HeapCore core, ScmHeapOptions options, in Superblock superblock, PersistenceDomain domain, string domainReason)
     {
+        Domain = domain;
         _core = core;
         _options = options;
         _superblock = superblock;
@@ -39,7 +40,8 @@ public sealed unsafe partial class ScmHeap : IDisposable
 
     public bool IsReadOnly => _core.IsReadOnly;
 
-    public PersistenceDomain Domain => _core.Medium.Domain;
+    /// <summary>Of the medium; opened read-only, what it is for those who write.</summary>
+    public PersistenceDomain Domain { get; }
 
     /// <summary>Transactions that the last open replayed.</summary>
     public long ReplayedCount { get; private set; }
@@ -166,7 +168,10 @@ public sealed unsafe partial class ScmHeap : IDisposable
         return span.Length == 0 ? default : new Span<T>(_core.Start + span.Start.Offset, CheckSpan(span));
     }
 
-    /// <summary>Makes what was written through <see cref="GetUnlogged{T}"/> durable.</summary>
+    /// <summary>
+    /// Makes what was written through <see cref="GetUnlogged{T}"/> durable, against the replay of earlier transactions too: where there were any since the last
+    /// checkpoint, it makes one.
+    /// </summary>
     public void Persist<T>(PtrSpan<T> span)
         where T : unmanaged
     {
@@ -178,6 +183,11 @@ public sealed unsafe partial class ScmHeap : IDisposable
             _core.Medium.StoredUnseen(PersistSite.StoreNewBlock, start, bytes);
             _core.Medium.WriteBack(PersistSite.WriteBackNewBlock, start, bytes);
             _core.Medium.Fence(PersistSite.FenceCommit, span.Start.Offset, bytes);
+            if (_core.Medium.Keeps(PersistSite.SealPersisted))
+            {
+                // A record that is still in the log may hold what these bytes were before: recovery would bring that back.
+                _core.Checkpointer.MovePast(_core.Log.Sequence);
+            }
         }
     }
 
@@ -201,6 +211,11 @@ public sealed unsafe partial class ScmHeap : IDisposable
         if (IsAllocated(block))
         {
             throw _core.Misuse(reserved.Offset, "the block is published, not reserved", "Free it in a transaction");
+        }
+
+        if (block.Run.IsFree(block.Index))
+        {
+            throw _core.Misuse(reserved.Offset, "the block is free, not reserved", "Cancel a block once, after Reserve");
         }
 
         _core.Allocator.Return(_core.Context.Cache, block);
@@ -250,6 +265,7 @@ public sealed unsafe partial class ScmHeap : IDisposable
     private static ScmHeap OpenMapped(HeapMapping mapping, ScmHeapOptions options, bool isReadOnly)
     {
         (MediumPort medium, string reason) = MediumOf(mapping, options);
+        PersistenceDomain domain = medium.Domain;
         mapping.RequireReadable(0, Math.Min(mapping.SizeBytes, MediaLayout.LogStart));
         if (isReadOnly)
         {
@@ -267,7 +283,7 @@ public sealed unsafe partial class ScmHeap : IDisposable
         var core = new HeapCore(mapping, medium, superblock, new HeapGeometry(regions, superblock.SizeBytes), isReadOnly);
         try
         {
-            var heap = new ScmHeap(core, options, superblock, reason) { ReplayedCount = Recovery.Replay(core) };
+            var heap = new ScmHeap(core, options, superblock, domain, reason) { ReplayedCount = Recovery.Replay(core) };
             ChunkScanner.Rebuild(core);
             if (!isReadOnly)
             {

@@ -56,6 +56,12 @@ public sealed partial class LifecycleTests
         using ScmHeap two = ScmHeap.Open(test.Path, readOnly: true);
         Assert.True(one.TryGetRoot("x", out Ptr<long> found));
         Assert.Equal(x, found);
+        using (ScmHeap three = ScmHeap.Open(test.Path, test.Options, readOnly: true))
+        {
+            // The medium's, though this opening writes nothing to it.
+            Assert.Equal(PersistenceDomain.MemoryController, three.Domain);
+        }
+
         Assert.Throws<ScmMisuseException>(() => one.Begin());
         Assert.Throws<ScmHeapInUseException>(() => ScmHeap.Open(test.Path));
     }

@@ -52,6 +52,41 @@ public sealed class NewBlockTests
         Assert.Equal(2, test.Heap.Metrics.CommitFences - before);
     }
 
+    [Theory]
+    [InlineData(64)]
+    [InlineData(20_000)]
+    public void What_was_persisted_unlogged_is_not_undone_by_the_replay_of_an_earlier_record(int sizeBytes)
+    {
+        using var test = new TestHeap(32 << 20);
+        test.Heap.GetUnlogged(Allocate(test.Heap, 64))[0] = 1;
+        PtrSpan<byte> block = Allocate(test.Heap, sizeBytes);
+        using (Transaction tx = test.Heap.Begin())
+        {
+            tx.Write(block.Start, (byte)2);
+            tx.Commit();
+        }
+
+        test.Heap.GetUnlogged(block)[0] = 3;
+        test.Heap.Persist(block);
+        using (ScmHeap copy = test.OpenCopyAsIs(out _))
+        {
+            Assert.Equal(3, copy.Get(block)[0]);
+        }
+
+        // The same reference, after another transaction.
+        Span<byte> held = test.Heap.GetUnlogged(block);
+        using (Transaction tx = test.Heap.Begin())
+        {
+            tx.Write(block.Start, (byte)4);
+            tx.Commit();
+        }
+
+        held[0] = 5;
+        test.Heap.Persist(block);
+        using ScmHeap again = test.OpenCopyAsIs(out _);
+        Assert.Equal(5, again.Get(block)[0]);
+    }
+
     [Fact]
     public void Memory_is_handed_out_unlogged_while_other_threads_commit_new_blocks()
     {

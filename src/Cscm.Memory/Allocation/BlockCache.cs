@@ -60,6 +60,15 @@ internal sealed class BlockCache
         return true;
     }
 
+    /// <summary>Forgets its blocks: the heap is closed.</summary>
+    public void Clear()
+    {
+        for (int i = 0; i < _stacks.Length; i++)
+        {
+            _stacks[i].Count = 0;
+        }
+    }
+
     public int Room(int sizeClass) => _stacks[sizeClass].Capacity - _stacks[sizeClass].Count;
 
     public long FreeBytes

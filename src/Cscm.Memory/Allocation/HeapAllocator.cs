@@ -110,34 +110,59 @@ internal sealed class HeapAllocator
             }
 
             // One empty run per class is kept: a class that oscillates would otherwise carve and release at every turn.
-            if (run.FreeCount == run.BlockCount && ++bin.EmptyRuns > 1)
+            if (run.FreeCount == run.BlockCount && ++bin.EmptyRuns > 1 && !IsTrimmedInBackground)
             {
-                bin.EmptyRuns--;
-                bin.Remove(run);
-                lock (_spansGate)
+                Release(bin, run);
+            }
+        }
+    }
+
+    /// <summary>Whether somebody calls <see cref="TrimEmptyRuns"/> and <see cref="CarveAhead"/> now and then: releasing chunks and carving runs take managed memory.</summary>
+    public bool IsTrimmedInBackground { get; set; }
+
+    /// <summary>Called when runs carved ahead run short.</summary>
+    public Action? Wanting { get; set; }
+
+    /// <summary>Releases empty runs but for one of each class. Called in the background.</summary>
+    public void TrimEmptyRuns()
+    {
+        foreach (Bin bin in _bins)
+        {
+            if (bin.EmptyRuns > 1)
+            {
+                lock (bin)
                 {
-                    ReturnChunks(run);
+                    for (Run? run = bin.First; run is not null && bin.EmptyRuns > 1;)
+                    {
+                        Run? next = run.Next;
+                        if (run.FreeCount == run.BlockCount)
+                        {
+                            Release(bin, run);
+                        }
+
+                        run = next;
+                    }
                 }
             }
         }
     }
 
     /// <summary>
-    /// Carves as many runs of each class as were needed since the last call, so that who allocates finds them: carving takes managed memory.
-    /// Only where chunks are plenty. Called in the background.
+    /// Carves as many runs of each class as are wanted ahead, so that who allocates finds them. Only where chunks are plenty. Called in the background.
     /// </summary>
     public void CarveAhead()
     {
         for (int sizeClass = 0; sizeClass < _bins.Length; sizeClass++)
         {
             Bin bin = _bins[sizeClass];
-            lock (bin)
+            if (bin.Carved.Count < bin.WantedCount)
             {
-                int wanted = Math.Min(2 * bin.CarvedCount, MaxCarvedAhead / SizeClasses.ChunksPerRun(sizeClass));
-                bin.CarvedCount = 0;
-                while (bin.Carved.Count < wanted && Volatile.Read(ref _geometry).ChunkCount / ScarceShare < _spans.FreeChunks && Carve(sizeClass) is Run run)
+                lock (bin)
                 {
-                    bin.Carved.Push(run);
+                    while (bin.Carved.Count < bin.WantedCount && Volatile.Read(ref _geometry).ChunkCount / ScarceShare < _spans.FreeChunks && Carve(sizeClass) is Run run)
+                    {
+                        bin.Carved.Push(run);
+                    }
                 }
             }
         }
@@ -155,17 +180,13 @@ internal sealed class HeapAllocator
                     Run? next = run.Next;
                     if (run.FreeCount == run.BlockCount)
                     {
-                        bin.EmptyRuns--;
-                        bin.Remove(run);
-                        lock (_spansGate)
-                        {
-                            ReturnChunks(run);
-                        }
+                        Release(bin, run);
                     }
 
                     run = next;
                 }
 
+                bin.WantedCount = 0;
                 while (bin.Carved.TryPop(out Run? ahead))
                 {
                     lock (_spansGate)
@@ -302,8 +323,7 @@ internal sealed class HeapAllocator
         {
             if (bin.First is null)
             {
-                bin.CarvedCount++;
-                Run? carved = bin.Carved.TryPop(out Run? ahead) ? ahead : Carve(sizeClass);
+                Run? carved = TakeCarved(bin, sizeClass) ?? Carve(sizeClass);
                 if (carved is null)
                 {
                     // No room for a run of this class; a chunk of its own may still hold a large block.
@@ -323,6 +343,33 @@ internal sealed class HeapAllocator
             }
 
             return true;
+        }
+    }
+
+    /// <summary>A run carved ahead. The more often there is none, the more are wanted.</summary>
+    private Run? TakeCarved(Bin bin, int sizeClass)
+    {
+        bool isFound = bin.Carved.TryPop(out Run? run);
+        if (!isFound)
+        {
+            bin.WantedCount = Math.Min(Math.Max(2, 2 * bin.WantedCount), Math.Max(2, MaxCarvedAhead / SizeClasses.ChunksPerRun(sizeClass)));
+        }
+
+        if (bin.Carved.Count <= bin.WantedCount / 2)
+        {
+            Wanting?.Invoke();
+        }
+
+        return run;
+    }
+
+    private void Release(Bin bin, Run run)
+    {
+        bin.EmptyRuns--;
+        bin.Remove(run);
+        lock (_spansGate)
+        {
+            ReturnChunks(run);
         }
     }
 
@@ -431,8 +478,8 @@ internal sealed class HeapAllocator
         /// <summary>Empty runs that were never used: not in the list, and not counted above.</summary>
         public Stack<Run> Carved { get; } = new(MaxCarvedAhead);
 
-        /// <summary>Runs needed since runs were last carved ahead.</summary>
-        public int CarvedCount { get; set; }
+        /// <summary>As many are to be carved ahead.</summary>
+        public int WantedCount { get; set; }
 
         public void Add(Run run)
         {

@@ -9,6 +9,9 @@ internal sealed class QuarantineBatch
     private const long MaxBytes = 64 * 1024;
     private readonly Block[] _blocks = new Block[MaxBlocks];
 
+    /// <summary>In a <see cref="BatchQueue"/>.</summary>
+    public QuarantineBatch? Next { get; set; }
+
     public int Count { get; private set; }
 
     public long SizeBytes { get; private set; }

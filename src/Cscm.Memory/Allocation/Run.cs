@@ -73,6 +73,9 @@ internal sealed class Run
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public bool IsAllocated(int index) => (Volatile.Read(ref _allocated[index >> 6]) & (1UL << (index & 63))) != 0;
 
+    /// <summary>Whether nobody holds the block. Exact for a block that the caller holds; for others, what it was a moment ago.</summary>
+    public bool IsFree(int index) => (Volatile.Read(ref _free[index >> 6]) & (1UL << (index & 63))) != 0;
+
     /// <summary>Other threads change other bits of the same word at the same time, nobody else this one.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void SetAllocated(int index, bool isAllocated)

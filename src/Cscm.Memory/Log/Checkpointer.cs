@@ -16,6 +16,7 @@ internal sealed unsafe class Checkpointer(HeapCore core) : IDisposable
     private readonly AutoResetEvent _requested = new(false);
     private Thread? _thread;
     private int _isRequested;
+    private int _isCheckpointWanted;
     private volatile bool _stop;
     private ulong _horizon;
     private ulong _generation;
@@ -48,6 +49,8 @@ internal sealed unsafe class Checkpointer(HeapCore core) : IDisposable
 
     public void Start()
     {
+        core.Allocator.IsTrimmedInBackground = true;
+        core.Allocator.Wanting = Wake;
         _thread = new Thread(RunInBackground) { IsBackground = true, Name = "cscm checkpoint" };
         _thread.Start();
     }
@@ -63,9 +66,9 @@ internal sealed unsafe class Checkpointer(HeapCore core) : IDisposable
     /// <summary>Asks the background thread for a checkpoint soon.</summary>
     public void Request()
     {
-        if (_thread is not null && Volatile.Read(ref _isRequested) == 0 && Interlocked.Exchange(ref _isRequested, 1) == 0)
+        if (_thread is not null && Volatile.Read(ref _isCheckpointWanted) == 0 && Interlocked.Exchange(ref _isCheckpointWanted, 1) == 0)
         {
-            _requested.Set();
+            Wake();
         }
     }
 
@@ -190,6 +193,15 @@ internal sealed unsafe class Checkpointer(HeapCore core) : IDisposable
         }
     }
 
+    /// <summary>Has the background thread look what there is to do.</summary>
+    private void Wake()
+    {
+        if (Volatile.Read(ref _isRequested) == 0 && Interlocked.Exchange(ref _isRequested, 1) == 0)
+        {
+            _requested.Set();
+        }
+    }
+
     private void RunInBackground()
     {
         while (!_stop)
@@ -203,7 +215,11 @@ internal sealed unsafe class Checkpointer(HeapCore core) : IDisposable
 
             try
             {
-                RunNow();
+                if (Interlocked.Exchange(ref _isCheckpointWanted, 0) != 0)
+                {
+                    RunNow();
+                }
+
                 core.Restock();
             }
             catch (Exception failure) when (failure is ScmException or ObjectDisposedException)

@@ -236,6 +236,11 @@ internal sealed unsafe class LogArea : IDisposable
     /// </summary>
     private ulong EndClaims()
     {
+        if (!_medium.Keeps(PersistSite.EndClaims))
+        {
+            return Sequence;
+        }
+
         ulong number = Interlocked.Increment(ref *_sequence);
         Interlocked.MemoryBarrierProcessWide();
         return number;

@@ -15,6 +15,12 @@ internal static class DomainDetection
         }
 
         string? forced = Environment.GetEnvironmentVariable(Variable);
+        if (string.IsNullOrEmpty(forced) && LibC.IsBlockDevice(mapping.Descriptor))
+        {
+            // The file system that its node lies in (a container's /dev is a tmpfs) says nothing about it.
+            return (PersistenceDomain.PageCache, "it is a block device: the kernel caches its pages");
+        }
+
         return string.IsNullOrEmpty(forced)
             ? Detect(Path.GetFullPath(mapping.Path), mapping.IsSynchronous, "/sys", File.ReadLines("/proc/self/mountinfo"))
             : (Parse(mapping.Path, forced), $"it was set by the environment variable {Variable}");

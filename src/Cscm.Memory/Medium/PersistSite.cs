@@ -33,6 +33,12 @@ internal enum PersistSite
     /// <summary>That later new blocks get none.</summary>
     NoteUnlogged,
 
+    /// <summary>That the horizon passes the records that may write to what was persisted without one.</summary>
+    SealPersisted,
+
+    /// <summary>That a checkpoint ends the lanes' claims to numbers below its horizon.</summary>
+    EndClaims,
+
     // Fences (on page-cache media: the fsync in the same place).
     FenceCommit,
     FenceNewBlocks,

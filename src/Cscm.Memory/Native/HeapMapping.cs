@@ -155,6 +155,11 @@ internal sealed unsafe class HeapMapping : IDisposable
         const int protection = LibC.ProtRead | LibC.ProtWrite;
         nuint length = (nuint)(sizeBytes - from);
         byte* mapped;
+        if (SizeBytes == 0)
+        {
+            IsSynchronous = TakesMapSync();
+        }
+
         if (_isReadOnly)
         {
             // Private: replaying the log changes only our own copies of pages.
@@ -162,11 +167,6 @@ internal sealed unsafe class HeapMapping : IDisposable
         }
         else
         {
-            if (SizeBytes == 0)
-            {
-                IsSynchronous = TakesMapSync();
-            }
-
             int flags = IsSynchronous ? LibC.MapSharedValidate | LibC.MapSync : LibC.MapShared;
             mapped = LibC.Map(Start + from, length, protection, flags | LibC.MapFixed, Descriptor, from);
         }

@@ -40,6 +40,8 @@ internal static unsafe partial class LibC
     public const int ErrorNotExist = 2;
     public const int ErrorExists = 17;
 
+    private const uint GetBlockDeviceBytes = 0x80081272;
+
     private const string Library = "libc";
 
     public static readonly byte* MapFailed = (byte*)-1;
@@ -100,6 +102,16 @@ internal static unsafe partial class LibC
         _ = Control(fd, SetOpenFileLock, &range);
         _ = Close(fd);
     }
+
+    /// <summary>Whether the descriptor is of a block device (BLKGETSIZE64 works on nothing else).</summary>
+    public static bool IsBlockDevice(int fd)
+    {
+        ulong bytes;
+        return ControlDevice(fd, GetBlockDeviceBytes, &bytes) == 0;
+    }
+
+    [LibraryImport(Library, EntryPoint = "ioctl", SetLastError = true)]
+    private static partial int ControlDevice(int fd, nuint request, ulong* argument);
 
     [LibraryImport(Library, EntryPoint = "fcntl", SetLastError = true)]
     private static partial int Control(int fd, int command, FileLock* argument);

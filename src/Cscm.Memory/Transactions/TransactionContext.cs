@@ -305,17 +305,23 @@ internal sealed unsafe partial class TransactionContext : IDisposable
         {
             throw _core.Misuse(block.Offset, "the block is allocated already", "Publish a block once, after Reserve");
         }
+
+        if (block.Run.IsFree(block.Index))
+        {
+            throw _core.Misuse(block.Offset, "the block is free", "Publish a block after Reserve, before Cancel");
+        }
     }
 
     public PtrSpan<T> Reallocate<T>(PtrSpan<T> span, long length, in Block old)
         where T : unmanaged
     {
+        if (span.Length < 0 || span.Length > old.SizeBytes / sizeof(T))
+        {
+            throw _core.Misuse(old.Offset, $"an array of {span.Length} elements of {sizeof(T)} bytes does not fit into its block of {old.SizeBytes}", "Give the array as it was allocated");
+        }
+
         long oldBytes = span.Length * sizeof(T);
         long newBytes = checked(length * sizeof(T));
-        if (oldBytes > old.SizeBytes)
-        {
-            throw _core.Misuse(old.Offset, $"the array of {oldBytes} bytes is longer than its block of {old.SizeBytes}", "Give the array as it was allocated");
-        }
 
         if (newBytes <= old.SizeBytes && newBytes > old.SizeBytes / 2)
         {
@@ -368,6 +374,8 @@ internal sealed unsafe partial class TransactionContext : IDisposable
 
     public void Dispose()
     {
+        // What a transaction still open allocates then is refused, not memory that is gone.
+        Cache.Clear();
         _staging.Dispose();
         _overflowRecord?.Dispose();
         _shadow?.Dispose();

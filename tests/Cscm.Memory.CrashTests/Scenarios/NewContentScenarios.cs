@@ -147,6 +147,24 @@ internal sealed class UnloggedAfterCommitScenario : UnloggedScenario
     }
 }
 
+/// <summary>What is persisted without a record was written by one before, which is still in the log.</summary>
+internal sealed class UnloggedOverRecordScenario : UnloggedScenario
+{
+    public override void SetUp(ScmHeap heap)
+    {
+        base.SetUp(heap);
+        Replace(heap, 0);
+    }
+
+    public override void Step(ScmHeap heap, int step)
+    {
+        if (step % 2 == 0)
+            WriteFirstWord(heap, ((ulong)step * 1000) + 7);
+        else
+            base.Step(heap, step);
+    }
+}
+
 /// <summary>A reference is kept over the commit of the block that it leads to: allocated while others handed it out, or reserved and published.</summary>
 internal sealed class UnloggedBeforeCommitScenario : UnloggedScenario
 {

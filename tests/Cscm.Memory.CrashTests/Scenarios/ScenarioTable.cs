@@ -23,6 +23,7 @@ internal static class ScenarioTable
         new PageCacheContentScenario(),
         new ForeignWriterScenario(),
         new UnloggedAfterCommitScenario(),
+        new UnloggedOverRecordScenario(),
         new UnloggedBeforeCommitScenario(),
         new UpgradeScenario(),
         new BTreeScenario(),
