@@ -35,9 +35,6 @@ internal sealed unsafe partial class TransactionContext : IDisposable
     private OverflowWriter? _overflow;
     private StagingBuffer? _overflowRecord;
     private bool _isDoomed;
-    private readonly List<ITransactionParticipant> _furtherParticipants = [];
-    private ITransactionParticipant? _participant;
-    private int _participantCount;
 
     public TransactionContext(HeapCore core, Thread owner, int number, int ownLane)
     {
@@ -140,20 +137,6 @@ internal sealed unsafe partial class TransactionContext : IDisposable
 
         _overflow?.Cancel(_core, Cache);
         Reset();
-    }
-
-    /// <summary>Has the participant called at the end of the present transaction. Once per transaction and participant.</summary>
-    public void Enlist(ITransactionParticipant participant)
-    {
-        // Usually there is one, whose collection this is a single operation of, and the same as before: no store of a reference then.
-        if (_participantCount++ != 0)
-        {
-            _furtherParticipants.Add(participant);
-        }
-        else if (!ReferenceEquals(_participant, participant))
-        {
-            _participant = participant;
-        }
     }
 
     // --- Writing. Offsets have been checked by the caller. ---
@@ -484,31 +467,5 @@ internal sealed unsafe partial class TransactionContext : IDisposable
         {
             EndParticipants();
         }
-    }
-
-    private void TellParticipants()
-    {
-        _participant!.Applying();
-        for (int i = 0; i < _participantCount - 1; i++)
-        {
-            _furtherParticipants[i].Applying();
-        }
-    }
-
-    private void EndParticipants()
-    {
-        // Last of all: another thread may go on as soon as a participant has released its lock. The latest first.
-        if (_participantCount > 1)
-        {
-            for (int i = _furtherParticipants.Count - 1; i >= 0; i--)
-            {
-                _furtherParticipants[i].Ended();
-            }
-
-            _furtherParticipants.Clear();
-        }
-
-        _participantCount = 0;
-        _participant!.Ended();
     }
 }
