@@ -15,9 +15,11 @@ internal static unsafe partial class NativeMethods
     public const int AtEmptyPath = 0x1000;
 
     public const int OReadOnly = 0;
+    public const int OWriteOnly = 1;
     public const int OReadWrite = 2;
     public const int OCreate = 0x40;
     public const int OExclusive = 0x80;
+    public const int OTruncate = 0x200;
     public const int OCloseOnExec = 0x80000;
     public const int OPath = 0x200000;
 
@@ -60,6 +62,9 @@ internal static unsafe partial class NativeMethods
 
     [LibraryImport("libc", EntryPoint = "read", SetLastError = true)]
     public static partial nint Read(int fd, byte* buffer, nint count);
+
+    [LibraryImport("libc", EntryPoint = "pwrite64", SetLastError = true)]
+    public static partial nint WriteAt(int fd, byte* buffer, nint count, long offset);
 
     [LibraryImport("libc", EntryPoint = "fallocate", SetLastError = true)]
     public static partial int Fallocate(SafeFileHandle file, int mode, long offset, long length);

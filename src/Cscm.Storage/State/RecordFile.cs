@@ -91,10 +91,7 @@ internal sealed class RecordFile<T>
 
     private void Append(byte[] line, bool isDurable)
     {
-        using SafeFileHandle file = File.OpenHandle(Path, FileMode.Open, FileAccess.Write, FileShare.ReadWrite);
-        RandomAccess.Write(file, line, _lengthBytes);
-        if (isDurable)
-            RandomAccess.FlushToDisk(file);
+        Files.Write(Path, line, _lengthBytes, isDurable);
         _lengthBytes += line.Length;
         _lines++;
     }
