@@ -30,11 +30,16 @@ internal sealed partial class XfsPool
     {
         if (!path.IsMountPoint)
             return false;
-        using SafePath? directory = SafePath.TryOpen(PathOf(ObjectIds.KeyOf(volume.Id)));
-        if (directory is null)
-            return false;
-        PathStatus own = directory.GetStatus();
-        return (own.DeviceMajor, own.DeviceMinor, own.Inode) == (path.DeviceMajor, path.DeviceMinor, path.Inode);
+        string key = ObjectIds.KeyOf(volume.Id);
+        if (!_directories.TryGetValue(key, out (uint, uint, ulong) own))
+        {
+            using SafePath? directory = SafePath.TryOpen(PathOf(key));
+            if (directory is null)
+                return false;
+            PathStatus status = directory.GetStatus();
+            _directories[key] = own = (status.DeviceMajor, status.DeviceMinor, status.Inode);
+        }
+        return own == (path.DeviceMajor, path.DeviceMinor, path.Inode);
     }
 
     public bool GrowsWhenStaged(VolumeRecord volume) => false;

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Cscm.Storage.Erase;
 using Cscm.Storage.Linux;
 using Cscm.Storage.Pools.Devices;
@@ -17,6 +18,9 @@ internal sealed partial class XfsPool : ISnapshotPool, IErasingPool
     private const string FileSystem = "xfs";
     private const string Content = "content", Trash = "trash";
 
+    /// <summary>rwxr-xr-x, of a volume's directory until its consumers change it.</summary>
+    private const uint ConsumersMode = 0x1ED, PermissionBits = 0xFFF;
+
     private const long BytesPerInode = 16384;
     private const long MinimumInodes = 1024;
 
@@ -26,6 +30,9 @@ internal sealed partial class XfsPool : ISnapshotPool, IErasingPool
     private readonly XfsMedium _medium;
     private readonly IStepObserver _steps;
     private readonly ProjectIds _projects = new();
+
+    /// <summary>Which directory is whose, as far as it was asked: every call for a volume asks.</summary>
+    private readonly ConcurrentDictionary<string, (uint DeviceMajor, uint DeviceMinor, ulong Inode)> _directories = new(StringComparer.Ordinal);
     private readonly Makings _makings;
     private readonly UnsafeShutdowns _unsafeShutdowns;
     private long _lastTrash;
@@ -124,6 +131,7 @@ internal sealed partial class XfsPool : ISnapshotPool, IErasingPool
         RequireRemovable(key);
         ErasableItem item = Describe(PathOf(key), $"{key}~{Interlocked.Increment(ref _lastTrash)}{TimestampSuffix()}~{(erase == ErasePolicy.None ? "drop" : "erase")}");
         using TreeDirectory trash = OpenArea(Trash);
+        _directories.TryRemove(key, out _);
         _steps.Reached("xfs.move-to-trash");
         content.Rename(name, trash, TreeDirectory.NameOf(item.Id));
         return item;
@@ -192,12 +200,19 @@ internal sealed partial class XfsPool : ISnapshotPool, IErasingPool
             ProjectQuota.SetLimits(root, project, backingBytes, InodesFor(backingBytes));
         }
         _steps.Reached("xfs.make-directory");
-        using SafePath directory = SafePath.OpenOrCreateDirectory(PathOf(key), 0x1C0);
-        using SafeFileHandle handle = directory.Reopen();
-        if (NativeMethods.ChangeMode((int)handle.DangerousGetHandle(), 0x1ED) < 0)
-            LinuxException.ThrowLast($"open {directory.Path} for its consumers");
+        using SafePath directory = SafePath.OpenOrCreateDirectory(PathOf(key), ConsumersMode);
+        if ((directory.GetStatus().Mode & PermissionBits) != ConsumersMode)
+            OpenForConsumers(directory);
         _steps.Reached("xfs.assign-project");
         InheritedAttributes.SetForChildren(directory, project, ExtentBytes);
+    }
+
+    /// <summary>The driver's umask was stricter.</summary>
+    private static void OpenForConsumers(SafePath directory)
+    {
+        using SafeFileHandle handle = directory.Reopen();
+        if (NativeMethods.ChangeMode((int)handle.DangerousGetHandle(), ConsumersMode) < 0)
+            LinuxException.ThrowLast($"open {directory.Path} for its consumers");
     }
 
     private void Limit(string key, long backingBytes)
