@@ -247,7 +247,13 @@ public sealed unsafe partial class ScmHeap : IDisposable
     private static ulong FirstWord(string file)
     {
         ulong first = 0;
-        if (File.Exists(file))
+        if (MediumSize.IsDeviceDax(file))
+        {
+            using HeapMapping mapping = HeapMapping.Open(file, create: false, isReadOnly: false, 0, preallocate: false, 0);
+            mapping.RequireReadable(0, sizeof(ulong));
+            first = *(ulong*)mapping.Start;
+        }
+        else if (File.Exists(file))
         {
             using FileStream stream = File.Open(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
             _ = stream.ReadAtLeast(new Span<byte>(&first, sizeof(ulong)), sizeof(ulong), throwOnEndOfStream: false);

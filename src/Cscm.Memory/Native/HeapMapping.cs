@@ -40,6 +40,11 @@ internal sealed unsafe class HeapMapping : IDisposable
 
     public static HeapMapping Open(string path, bool create, bool isReadOnly, long createBytes, bool preallocate, long reservedBytes)
     {
+        if (isReadOnly && MediumSize.IsDeviceDax(path))
+        {
+            throw new ScmSystemException(path, "a device-dax node cannot be mapped privately, as reading only needs", "Open the heap for writing");
+        }
+
         int flags = LibC.CloseOnExec | (isReadOnly ? LibC.ReadOnly : LibC.ReadWrite) | (create ? LibC.Create : 0);
         int fd = LibC.Open(path, flags, Convert.ToInt32("600", 8));
         if (fd < 0)

@@ -19,10 +19,9 @@ internal static class MediumSize
             : throw new ScmSystemException(path, $"its size cannot be found: {LibC.LastError()}", "Give a file, a directory or a device-dax node");
     }
 
+    /// <summary>Such a node can be mapped, shared and in whole pages of 2 MiB, and nothing else: neither read nor written.</summary>
+    public static bool IsDeviceDax(string path) => path.StartsWith("/dev/dax", StringComparison.Ordinal);
+
     // A character device has no length of its own: sysfs knows it.
-    private static string? DeviceSizeFile(string path)
-    {
-        string name = Path.GetFileName(path);
-        return path.StartsWith("/dev/dax", StringComparison.Ordinal) ? $"/sys/bus/dax/devices/{name}/size" : null;
-    }
+    private static string? DeviceSizeFile(string path) => IsDeviceDax(path) ? $"/sys/bus/dax/devices/{Path.GetFileName(path)}/size" : null;
 }
