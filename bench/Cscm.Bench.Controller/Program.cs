@@ -18,6 +18,8 @@ var root = new RootCommand("Runs the controller against an API server in memory 
 };
 root.SetAction(async parsed =>
 {
+    // An agent looks at its node every ten seconds; what it publishes then still belongs to the volumes made before.
+    TimeSpan lateness = TimeSpan.FromSeconds(13);
     (int nodeCount, int volumeCount, int createCount) = (parsed.GetValue(nodes), parsed.GetValue(volumes), parsed.GetValue(creates));
     await using ApiEmulator api = await ApiEmulator.StartAsync();
     using var client = new RestKubernetes(new ClusterConfig { Server = api.Address });
@@ -51,8 +53,7 @@ root.SetAction(async parsed =>
     double apiMilliseconds = ((await controller.ReadMetricAsync("cscm_api_request_seconds_total")) - apiSecondsBefore) * 1000 / createCount;
     await ForEachAsync(createCount, parsed.GetValue(workers), async i =>
         await controller.Client.Controller.DeleteVolumeAsync(new DeleteVolumeRequest { VolumeId = ids[i] }, deadline: Requests.Deadline));
-    // What agents publish late still belongs to these volumes.
-    await Task.Delay(TimeSpan.FromSeconds(5));
+    await Task.Delay(lateness);
     double perVolume = (api.Counts.Total - requestsBefore) / (double)createCount;
     Say(api.Counts.Summary);
 
@@ -64,7 +65,7 @@ root.SetAction(async parsed =>
         await controller.Client.Controller.CreateVolumeAsync(Requests.Create($"pvc-alone-{i}"), deadline: Requests.Deadline);
         alone.Add(Stopwatch.GetElapsedTime(callAt).TotalMilliseconds);
     }
-    await Task.Delay(TimeSpan.FromSeconds(5));
+    await Task.Delay(lateness);
     long idleBefore = api.Counts.Total;
     await Task.Delay(TimeSpan.FromSeconds(parsed.GetValue(idle)));
     long idleRequests = api.Counts.Total - idleBefore;
