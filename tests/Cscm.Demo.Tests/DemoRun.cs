@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Runtime.InteropServices;
 using System.Text;
 
 namespace Cscm.Demo.Tests;
@@ -57,22 +58,23 @@ internal sealed class DemoRun : IDisposable
     /// <summary>Waits until the awaited text was printed, or the run is over.</summary>
     public async Task WaitForTextAsync() => await Task.WhenAny(_isSeen.Task, _reading);
 
-    /// <summary>Signals the script alone, as <c>kill</c> from another terminal does.</summary>
-    public void Signal(string name) => Kill(name, $"{_process.Id}");
+    /// <summary>Ends the script alone, as <c>kill</c> from another terminal does.</summary>
+    public void Terminate() => Kill(_process.Id, 15);
 
     /// <summary>Kills the script and every process of its session: nobody is left to clean up.</summary>
-    public void KillAll() => Kill("KILL", $"-{_process.Id}");
+    public void KillAll() => Kill(-_process.Id, 9);
 
     public void Dispose() => _process.Dispose();
 
-    private static void Kill(string signal, string target)
+    private static void Kill(int target, int signal)
     {
-        var start = new ProcessStartInfo("kill") { UseShellExecute = false };
-        foreach (string argument in new[] { $"-{signal}", "--", target })
-            start.ArgumentList.Add(argument);
-        using Process kill = Process.Start(start)!;
-        kill.WaitForExit();
+        if (Send(target, signal) != 0)
+            throw new InvalidOperationException($"signal {signal} did not reach {target}: {Marshal.GetLastPInvokeErrorMessage()}");
     }
+
+    [DllImport("libc", EntryPoint = "kill", SetLastError = true)]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    private static extern int Send(int processId, int signal);
 
     private async Task ReadAsync(StreamReader reader)
     {

@@ -79,7 +79,7 @@ public sealed class DemoTests : IAsyncLifetime
         using DemoRun run = DemoRun.Start(_directory, ["--quick"], awaited: Published);
         await run.WaitForTextAsync();
         Assert.NotEmpty(Traces.Find(_directory));
-        run.Signal("TERM");
+        run.Terminate();
         Assert.Equal(Terminated, await run.WaitAsync());
         Assert.Contains("interrupted", run.Output, StringComparison.Ordinal);
         Assert.Empty(await Traces.FindLastingAsync(_directory));

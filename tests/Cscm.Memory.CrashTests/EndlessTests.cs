@@ -20,12 +20,12 @@ public sealed class EndlessTests(ITestOutputHelper output)
         for (int round = 0; watch.Elapsed < limit; round++)
         {
             int seed = unchecked((int)Stopwatch.GetTimestamp());
-            Console.WriteLine($"round {round}, seed {seed}, {stateCount} states so far");
             Parallel.ForEach(ScenarioTable.All, scenario =>
             {
                 var options = new ExplorationOptions { Seed = seed, Thoroughness = 3, RecoveryEvery = 200 };
                 ExplorationResult found = Explorer.Explore(RecordedRun.Record(scenario), options);
-                Interlocked.Add(ref stateCount, found.DistinctStates);
+                long soFar = Interlocked.Add(ref stateCount, found.DistinctStates);
+                Console.WriteLine($"{watch.Elapsed:hh\\:mm\\:ss} round {round}, seed {seed}: {scenario.Name}, {soFar} states so far");
                 Assert.True(found.Violations.Count == 0, $"seed {seed}: {string.Join(Environment.NewLine, found.Violations)}");
             });
         }

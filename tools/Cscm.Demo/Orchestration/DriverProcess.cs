@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Net.Sockets;
+using System.Runtime.InteropServices;
 using Cscm.Demo.Machine;
 using Csi.V1;
 using Grpc.Core;
@@ -10,6 +11,8 @@ namespace Cscm.Demo.Orchestration;
 /// <summary><c>cscm serve</c> as a child process, and the channel to its socket.</summary>
 internal sealed class DriverProcess : IAsyncDisposable
 {
+    private const int Terminate = 15;
+
     private static readonly TimeSpan s_startLimit = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan s_stopLimit = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan s_pause = TimeSpan.FromMilliseconds(20);
@@ -64,7 +67,8 @@ internal sealed class DriverProcess : IAsyncDisposable
     /// <exception cref="DemoException">It did not stop in time, or not cleanly.</exception>
     public async Task StopAsync()
     {
-        await Tool.RunAsync("kill", "-TERM", $"{_process.Id}");
+        if (Kill(_process.Id, Terminate) != 0)
+            throw new DemoException($"the driver could not be stopped: {Marshal.GetLastPInvokeErrorMessage()}");
         using var limit = new CancellationTokenSource(s_stopLimit);
         try
         {
@@ -148,4 +152,9 @@ internal sealed class DriverProcess : IAsyncDisposable
                 _lastLines.Dequeue();
         }
     }
+
+    // By system call: the program is in a package that a small Debian does not have.
+    [DllImport("libc", EntryPoint = "kill", SetLastError = true)]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    private static extern int Kill(int processId, int signal);
 }
