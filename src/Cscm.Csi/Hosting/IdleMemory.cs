@@ -11,8 +11,12 @@ public sealed class IdleMemory : IDisposable
     /// <summary>Longer: the next call after it waits for some hundred page faults.</summary>
     private static readonly TimeSpan s_restBeforeUnmapping = TimeSpan.FromSeconds(5);
 
+    /// <summary>Once, rest or not: most pages of the program are those that only its start needed.</summary>
+    private static readonly TimeSpan s_startPagesLast = TimeSpan.FromSeconds(3);
+
     private readonly Timer _collection = new(static _ => GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true));
     private readonly Timer _unmapping = new(static _ => MappedFiles.Release());
+    private readonly Timer _unmappingAfterStart = new(static _ => MappedFiles.Release(), null, s_startPagesLast, Timeout.InfiniteTimeSpan);
 
     /// <summary>Says that a call came or went.</summary>
     public void Touch()
@@ -25,5 +29,6 @@ public sealed class IdleMemory : IDisposable
     {
         _collection.Dispose();
         _unmapping.Dispose();
+        _unmappingAfterStart.Dispose();
     }
 }
