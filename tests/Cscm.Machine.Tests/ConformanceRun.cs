@@ -1,5 +1,6 @@
 using Cscm.Storage;
 using Cscm.Storage.Conformance;
+using Xunit.Abstractions;
 
 namespace Cscm.Machine.Tests;
 
@@ -32,10 +33,11 @@ public abstract class ConformanceRun(string pool, string preparation) : IAsyncLi
 
     public Task DisposeAsync() => Task.CompletedTask;
 
-    /// <summary>Passes if the scenario did.</summary>
-    public void Require(string scenario)
+    /// <summary>Passes if the scenario did; says how long it took there, as the test itself only looks it up.</summary>
+    public void Require(string scenario, ITestOutputHelper output)
     {
         Assert.True(_outcomes.TryGetValue(scenario, out string? outcome), $"the suite did not get to {scenario}:\n{_said}");
+        output.WriteLine($"in the machine: {outcome.Split(' ')[1]} ms");
         Assert.True(outcome.StartsWith("pass", StringComparison.Ordinal), outcome);
     }
 

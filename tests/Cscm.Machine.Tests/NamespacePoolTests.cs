@@ -1,15 +1,16 @@
 using Cscm.Storage;
 using Cscm.Storage.Regions;
+using Xunit.Abstractions;
 
 namespace Cscm.Machine.Tests;
 
-public sealed class ConformanceOfNamespacesTests(ConformanceOfNamespacesTests.Run run) : IClassFixture<ConformanceOfNamespacesTests.Run>
+public sealed class ConformanceOfNamespacesTests(ConformanceOfNamespacesTests.Run run, ITestOutputHelper output) : IClassFixture<ConformanceOfNamespacesTests.Run>
 {
     public static TheoryData<string> Scenarios => ConformanceRun.ScenariosOf(PoolKind.Namespace);
 
     [MachineTheory]
     [MemberData(nameof(Scenarios))]
-    public void A_pool_on_an_nvdimm_conforms(string scenario) => run.Require(scenario);
+    public void A_pool_on_an_nvdimm_conforms(string scenario) => run.Require(scenario, output);
 
     public sealed class Run() : ConformanceRun("name=fast,kind=namespace,size=900Mi,source=region0", "");
 }

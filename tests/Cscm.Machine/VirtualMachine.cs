@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using System.Text.Json.Nodes;
 
 namespace Cscm.Machine;
@@ -91,6 +92,13 @@ public sealed class VirtualMachine : IAsyncDisposable
         GuestProcess process = await StartProcessAsync(command, cancellationToken: cancellationToken);
         await process.WaitForOutputAsync(pattern, cancellationToken).WaitAsync(s_commandLimit, cancellationToken);
         await PowerCutAsync();
+    }
+
+    /// <summary>SHA-256 of all that an NVDIMM holds, its labels included, by the host's processor; what the guest has not synced is not in it.</summary>
+    public async Task<string> HashNvdimmAsync(int index, CancellationToken cancellationToken = default)
+    {
+        await using FileStream content = File.OpenRead(_media.Paths.Medium($"nvdimm{index}"));
+        return Convert.ToHexStringLower(await SHA256.HashDataAsync(content, cancellationToken));
     }
 
     /// <summary>Plugs an NVDIMM into the running machine; it is not there any more after the next start.</summary>

@@ -2,6 +2,7 @@
 //   suite [--only SCENARIO]...     the conformance suite; a line per scenario: pass NAME MILLISECONDS, or fail NAME MILLISECONDS WHY
 //   churn --seed NUMBER            volumes' lives at random until it is killed; says what it begins and what is done
 //   verify                         reads what a churn said, recovers what a kill or power cut left, and holds it against that
+//   lives --seed NUMBER --acts N   a long random run of creations, growths and removals; holds the pool to what it says of its space
 //   make                           makes volumes and waits for the power to be cut
 //   verify-made                    recovers, and holds the volumes against what make promised
 //   delete [--dax POLICY]          fills a volume with a secret, deletes it, and erases it slowly until it is killed
@@ -16,7 +17,7 @@ if (args.Length == 0)
     return await UsageAsync();
 string mode = args[0].StartsWith('-') ? "suite" : args[0], root = "", dax = "";
 PoolOptions? pool = null;
-int seed = 0;
+int seed = 0, acts = 0;
 var only = new List<string>();
 for (int i = args[0].StartsWith('-') ? 0 : 1; i + 1 < args.Length; i += 2)
 {
@@ -26,6 +27,7 @@ for (int i = args[0].StartsWith('-') ? 0 : 1; i + 1 < args.Length; i += 2)
         case "--pool": pool = PoolText.Parse(args[i + 1]); break;
         case "--only": only.Add(args[i + 1]); break;
         case "--seed": seed = int.Parse(args[i + 1]); break;
+        case "--acts": acts = int.Parse(args[i + 1]); break;
         case "--dax": dax = args[i + 1]; break;
         default: return await UsageAsync();
     }
@@ -40,6 +42,7 @@ try
         "suite" => await RunSuiteAsync(),
         "churn" => await Churn.RunAsync(pool, root, seed),
         "verify" => await Churn.VerifyAsync(pool, root, await Console.In.ReadToEndAsync()),
+        "lives" => await Lives.RunAsync(pool, root, seed, acts),
         "make" => await JustMade.MakeAsync(pool, root),
         "verify-made" => await JustMade.VerifyAsync(pool, root),
         "delete" => await SlowErasure.DeleteAsync(pool, root, policy),
@@ -48,6 +51,11 @@ try
         "finish" => await SlowErasure.FinishAsync(pool, root),
         _ => await UsageAsync(),
     };
+}
+catch (ConformanceException failure)
+{
+    await Console.Error.WriteLineAsync(failure.Message);
+    return 1;
 }
 catch (StorageException refusal)
 {
@@ -72,6 +80,6 @@ async Task<int> RunSuiteAsync()
 
 static async Task<int> UsageAsync()
 {
-    await Console.Error.WriteLineAsync("usage: [suite|churn|verify|make|verify-made|delete|finish|publish|examine] --root DIRECTORY --pool name=…,kind=…,size=… [--only SCENARIO]… [--seed NUMBER] [--dax POLICY]");
+    await Console.Error.WriteLineAsync("usage: [suite|churn|lives|verify|make|verify-made|delete|finish|publish|examine] --root DIRECTORY --pool name=…,kind=…,size=… [--only SCENARIO]… [--seed NUMBER] [--acts NUMBER] [--dax POLICY]");
     return 2;
 }

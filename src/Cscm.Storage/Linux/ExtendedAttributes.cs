@@ -30,6 +30,10 @@ internal static unsafe partial class ExtendedAttributes
         }
     }
 
+    /// <summary>Why an attribute cannot be read; null if it can.</summary>
+    public static Errno? ErrorOfReading(SafeFileHandle file, string name)
+        => Get((int)file.DangerousGetHandle(), Encoding.UTF8.GetBytes(name + '\0'), null, 0) < 0 ? (Errno)Marshal.GetLastPInvokeError() : null;
+
     private static void Copy(SafeFileHandle from, SafeFileHandle to, byte[] name, byte[] value)
     {
         fixed (byte* buffer = value)

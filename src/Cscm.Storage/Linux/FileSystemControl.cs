@@ -86,6 +86,16 @@ internal static unsafe class FileSystemControl
         return status.f_flag.HasFlag(MountFlags.ST_RDONLY);
     }
 
+    /// <summary>
+    /// Whether a file system has shut down: ext4 may have done so and still answer statx and statvfs as ever. It and XFS refuse every question
+    /// for an extended attribute from then on, also for one that no file has. Nothing is written.
+    /// </summary>
+    public static bool HasShutDown(SafePath path)
+    {
+        using SafeFileHandle handle = path.Reopen();
+        return ExtendedAttributes.ErrorOfReading(handle, "trusted.cscm") == Errno.EIO;
+    }
+
     /// <summary>Size of a block device in bytes.</summary>
     public static long GetDeviceSize(SafePath device)
     {

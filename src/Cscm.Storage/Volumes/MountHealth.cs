@@ -18,13 +18,15 @@ internal static class MountHealth
             using SafePath? mount = SafePath.TryOpen(stage.Path);
             if (mount is null || !pool.IsMountOf(volume, mount.GetStatus()))
                 return [];
+            if (FileSystemControl.HasShutDown(mount))
+                return [Down(volume, remedy)];
             return !stage.IsReadOnly && FileSystemControl.IsReadOnly(mount)
                 ? [new HealthFinding(HealthKind.Inaccessible, "FileSystemReadOnly", $"the {volume.FileSystem} of volume {volume.Id} has become read-only: {remedy}")]
                 : [];
         }
         catch (LinuxException e) when (e.Errno == Errno.EIO)
         {
-            return [new HealthFinding(HealthKind.Inaccessible, "FileSystemDown", $"the {volume.FileSystem} of volume {volume.Id} has shut down: {remedy}")];
+            return [Down(volume, remedy)];
         }
         catch (StorageException)
         {
@@ -32,4 +34,7 @@ internal static class MountHealth
             return [];
         }
     }
+
+    private static HealthFinding Down(VolumeRecord volume, string remedy)
+        => new(HealthKind.Inaccessible, "FileSystemDown", $"the {volume.FileSystem} of volume {volume.Id} has shut down: {remedy}");
 }

@@ -6,6 +6,10 @@ namespace Cscm.Storage.Conformance;
 /// <summary>Snapshots, clones and groups.</summary>
 internal static partial class CopyScenarios
 {
+    /// <summary>One extent: what copying on write takes of a volume's limit beside it is no more than that.</summary>
+    private const long CountedBytes = 2 * Bed.MiB;
+    private static readonly long[] s_places = [0, CountedBytes - sizeof(long)];
+
     public static IReadOnlyList<Scenario> All { get; } =
     [
         new("a_snapshot_keeps_what_its_volume_then_loses", Traits.Snapshots, SnapshotAsync),
@@ -76,8 +80,9 @@ internal static partial class CopyScenarios
     private static Task GroupAsync(Bed bed) => WhileCountingAsync(bed, volumes: 2, CountUp);
 
     /// <summary>
-    /// A writer counts up, in two files in turn, which are in one volume or in two: in a snapshot, or in a group of them, the second is
-    /// never ahead, and at most one behind.
+    /// A writer counts up at four places in turn, at both ends of two files, which are in one volume or in two. In a snapshot, or in a group of
+    /// them, no place is ahead of the one before it, and the last at most one behind the first. The ends are megabytes apart, however the
+    /// files lie: a copy that is not of one moment takes long enough between them for the writer to go round many times.
     /// </summary>
     private static async Task WhileCountingAsync(Bed bed, int volumes, Action<string, string, CancellationToken> countUp)
     {
@@ -92,7 +97,7 @@ internal static partial class CopyScenarios
         Task writer = Task.Run(() => countUp(targets[0], targets[^1], stop.Token));
         try
         {
-            while (!writer.IsCompleted && ReadCount(targets[0], "first") == 0)
+            while (!writer.IsCompleted && ReadCounts(targets[0], "first")[0] == 0)
                 await Task.Delay(5);
             for (int i = 0; i < 3; i++)
             {
@@ -122,8 +127,9 @@ internal static partial class CopyScenarios
             copies.Add(await bed.CreateAsync(source: new ContentSource(ContentSourceKind.Snapshot, snapshot.Id)));
             paths.Add(await bed.PublishAsync(copies[^1]));
         }
-        long first = ReadCount(paths[0], "first"), second = ReadCount(paths[^1], "second");
-        Require.That(first > 0 && first - second is 0 or 1, $"the snapshot holds {first} and {second}, which never stood beside each other");
+        long[] counts = [.. ReadCounts(paths[0], "first"), .. ReadCounts(paths[^1], "second")];
+        bool isOfOneMoment = counts[0] > 0 && counts[0] - counts[^1] is 0 or 1 && counts.Zip(counts.Skip(1)).All(pair => pair.First >= pair.Second);
+        Require.That(isOfOneMoment, $"the snapshot holds {string.Join(", ", counts)}, which never stood beside each other");
         foreach (VolumeInfo copy in copies)
             await bed.DeleteAsync(copy);
         if (group is null)
@@ -138,19 +144,21 @@ internal static partial class CopyScenarios
 
     private static void CountUp(string firstDirectory, string secondDirectory, CancellationToken stop)
     {
-        using var first = new FileStream(Path.Combine(firstDirectory, "first"), FileMode.Create, FileAccess.Write, FileShare.ReadWrite, bufferSize: 0);
-        using var second = new FileStream(Path.Combine(secondDirectory, "second"), FileMode.Create, FileAccess.Write, FileShare.ReadWrite, bufferSize: 0);
+        using FileStream first = Allocate(firstDirectory, "first"), second = Allocate(secondDirectory, "second");
         for (long count = 1; !stop.IsCancellationRequested; count++)
         {
             foreach (FileStream file in new[] { first, second })
             {
-                file.Position = 0;
-                file.Write(BitConverter.GetBytes(count));
+                foreach (long place in s_places)
+                {
+                    file.Position = place;
+                    file.Write(BitConverter.GetBytes(count));
+                }
             }
         }
     }
 
-    /// <summary>By stores alone, to files of 4 MiB.</summary>
+    /// <summary>By stores alone.</summary>
     private static unsafe void CountUpInMemory(string firstDirectory, string secondDirectory, CancellationToken stop)
     {
         using MemoryMappedFile first = Map(firstDirectory, "first"), second = Map(secondDirectory, "second");
@@ -161,22 +169,51 @@ internal static partial class CopyScenarios
         for (long count = 1; !stop.IsCancellationRequested; count++)
         {
             // By native code: the collector, which the thawing thread may wait for, does not wait for a fault in it.
-            CopyMemory(one, &count, sizeof(long));
-            CopyMemory(other, &count, sizeof(long));
+            foreach (long place in s_places)
+                CopyMemory(one + place, &count, sizeof(long));
+            foreach (long place in s_places)
+                CopyMemory(other + place, &count, sizeof(long));
         }
         secondView.SafeMemoryMappedViewHandle.ReleasePointer();
         firstView.SafeMemoryMappedViewHandle.ReleasePointer();
 
-        MemoryMappedFile Map(string directory, string name) => MemoryMappedFile.CreateFromFile(Path.Combine(directory, name), FileMode.Create, null, 4 * Bed.MiB);
+        MemoryMappedFile Map(string directory, string name)
+        {
+            Allocate(directory, name).Dispose();
+            return MemoryMappedFile.CreateFromFile(Path.Combine(directory, name), FileMode.Open);
+        }
+    }
+
+    /// <summary>A file with blocks of its own from end to end: the writer allocates none.</summary>
+    private static FileStream Allocate(string directory, string name)
+    {
+        var file = new FileStream(Path.Combine(directory, name), new FileStreamOptions
+        {
+            Mode = FileMode.Create,
+            Access = FileAccess.ReadWrite,
+            Share = FileShare.ReadWrite,
+            BufferSize = 0,
+            PreallocationSize = CountedBytes,
+        });
+        file.SetLength(CountedBytes);
+        return file;
     }
 
     [LibraryImport("libc", EntryPoint = "memcpy")]
     private static unsafe partial void* CopyMemory(void* to, void* from, nuint sizeBytes);
 
-    private static long ReadCount(string directory, string name)
+    /// <summary>The counts at both ends of a file; zeros while it is being made.</summary>
+    private static long[] ReadCounts(string directory, string name)
     {
         string path = Path.Combine(directory, name);
-        byte[] bytes = File.Exists(path) ? File.ReadAllBytes(path) : [];
-        return bytes.Length >= sizeof(long) ? BitConverter.ToInt64(bytes) : 0;
+        if (!File.Exists(path))
+            return [0, 0];
+        using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite, bufferSize: 0);
+        byte[] bytes = new byte[sizeof(long)];
+        return [.. s_places.Select(place =>
+        {
+            file.Position = place;
+            return file.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false) == bytes.Length ? BitConverter.ToInt64(bytes) : 0;
+        })];
     }
 }
