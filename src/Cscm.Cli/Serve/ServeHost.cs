@@ -13,7 +13,6 @@ using Microsoft.AspNetCore.Hosting;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
-using Microsoft.Extensions.Logging.Console;
 using Service = Csi.V1.PluginCapability.Types.Service.Types.Type;
 
 namespace Cscm.Cli.Serve;
@@ -32,7 +31,7 @@ internal static partial class ServeHost
     {
         Directory.CreateDirectory(Path.GetDirectoryName(settings.SocketPath)!);
         WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
-        ConfigureLogging(builder.Logging, logLevel);
+        CsiServer.ConfigureLogging(builder.Logging, logLevel);
         builder.WebHost.UseKestrelCore();
         // Handlers run on the pool in any case; the socket's own work need not change threads to get there.
         builder.WebHost.UseSockets(sockets => sockets.UnsafePreferInlineScheduling = true);
@@ -43,7 +42,7 @@ internal static partial class ServeHost
                 server.ListenForMetrics(address);
         });
 
-        using ILoggerFactory startLog = LoggerFactory.Create(logging => ConfigureLogging(logging, logLevel));
+        using ILoggerFactory startLog = LoggerFactory.Create(logging => CsiServer.ConfigureLogging(logging, logLevel));
         ILogger storageLog = startLog.CreateLogger("Cscm.Storage");
         using StorageHost storage = await StorageHost.OpenAsync(
             new StorageOptions { StateDirectory = settings.StateDirectory, Pools = settings.Pools },
@@ -97,17 +96,6 @@ internal static partial class ServeHost
         app.Services.GetRequiredService<HealthServiceImpl>().SetStatus("", HealthCheckResponse.Types.ServingStatus.Serving);
         await app.WaitForShutdownAsync(cancellationToken);
     }
-
-    private static void ConfigureLogging(ILoggingBuilder logging, LogLevel level) => logging
-        .SetMinimumLevel(level)
-        .AddFilter("Microsoft", LogLevel.Warning)
-        .AddSimpleConsole(console =>
-        {
-            console.SingleLine = true;
-            console.UseUtcTimestamp = true;
-            console.TimestampFormat = "yyyy-MM-ddTHH:mm:ss.fffZ ";
-            console.ColorBehavior = LoggerColorBehavior.Disabled;
-        });
 
     [LoggerMessage(EventId = 1, Level = LogLevel.Information, Message = "cscm {Version} serves node {NodeId} on {Endpoint}")]
     private static partial void LogServing(ILogger logger, string version, string nodeId, string endpoint);

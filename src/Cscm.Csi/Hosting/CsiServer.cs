@@ -5,7 +5,6 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
-using Microsoft.Extensions.Logging.Console;
 
 namespace Cscm.Csi.Hosting;
 
@@ -46,16 +45,11 @@ public static class CsiServer
         return builder;
     }
 
+    /// <summary>Lines on standard output.</summary>
     public static void ConfigureLogging(ILoggingBuilder logging, LogLevel level) => logging
         .SetMinimumLevel(level)
         .AddFilter("Microsoft", LogLevel.Warning)
-        .AddSimpleConsole(console =>
-        {
-            console.SingleLine = true;
-            console.UseUtcTimestamp = true;
-            console.TimestampFormat = "yyyy-MM-ddTHH:mm:ss.fffZ ";
-            console.ColorBehavior = LoggerColorBehavior.Disabled;
-        });
+        .AddProvider(new LineLog(Console.OpenStandardOutput(), TimeProvider.System));
 
     /// <summary>Metrics, idle memory given back, Identity; the program maps its own services next.</summary>
     public static void UseCsi(this WebApplication app, IdleMemory memory)
