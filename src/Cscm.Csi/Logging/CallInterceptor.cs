@@ -10,7 +10,8 @@ namespace Cscm.Csi.Logging;
 
 /// <summary>
 /// Around every call: turns storage's refusals and unforeseen faults into exact statuses, and writes one line with method, code,
-/// duration and volume. Requests are written at Debug, their secrets stripped. Thread-safe.
+/// duration and volume. Requests are written at Debug, their secrets stripped; so is a call that concerns no volume or snapshot and
+/// succeeded: the kubelet asks for capabilities nine times a volume, the probe comes three times a minute. Thread-safe.
 /// </summary>
 public sealed partial class CallInterceptor(ILogger<CallInterceptor> logger, CallMetrics metrics) : Interceptor
 {
@@ -85,8 +86,8 @@ public sealed partial class CallInterceptor(ILogger<CallInterceptor> logger, Cal
     [LoggerMessage(EventId = 2, Level = LogLevel.Error, Message = "{Method} {Subject} failed")]
     private static partial void LogFault(ILogger logger, Exception exception, string method, string subject);
 
-    [LoggerMessage(EventId = 3, Level = LogLevel.Information, Message = "{Method} {Code} {Milliseconds:F1} ms {Subject} {Detail}")]
-    private static partial void LogCall(ILogger logger, string method, StatusCode code, double milliseconds, string subject, string detail);
+    [LoggerMessage(EventId = 3, Message = "{Method} {Code} {Milliseconds:F1} ms {Subject} {Detail}")]
+    private static partial void LogCall(ILogger logger, LogLevel level, string method, StatusCode code, double milliseconds, string subject, string detail);
 
     private readonly record struct Call(string Method, string Subject, long StartTimestamp)
     {
@@ -94,7 +95,8 @@ public sealed partial class CallInterceptor(ILogger<CallInterceptor> logger, Cal
         {
             TimeSpan duration = Stopwatch.GetElapsedTime(StartTimestamp);
             metrics.Add(Method, code, duration);
-            LogCall(logger, Method, code, duration.TotalMilliseconds, Subject, SingleLine.Of(detail));
+            LogLevel level = code == StatusCode.OK && Subject == CallSubject.None ? LogLevel.Debug : LogLevel.Information;
+            LogCall(logger, level, Method, code, duration.TotalMilliseconds, Subject, SingleLine.Of(detail));
         }
     }
 }

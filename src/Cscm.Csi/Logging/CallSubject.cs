@@ -8,7 +8,8 @@ namespace Cscm.Csi.Logging;
 /// </summary>
 public static class CallSubject
 {
-    private const string None = "-";
+    /// <summary>Of a request that names nothing.</summary>
+    public const string None = "-";
 
     public static string Of(object request)
     {

@@ -37,7 +37,19 @@ public sealed class CallLogTests
             await driver.CallAsync(request);
         Assert.Contains(driver.Log.Lines, line => line is { Level: LogLevel.Debug } && line.Text.Contains("pvc-1", StringComparison.Ordinal));
         Assert.DoesNotContain(driver.Log.Lines, line => line.Text.Contains("s3cret", StringComparison.Ordinal));
-        Assert.Equal(ValidRequests.All.Count, driver.Log.Lines.Count(line => line.Level == LogLevel.Information));
+        Assert.Equal(ValidRequests.All.Count, driver.Log.Lines.Count(line => line.Text.Contains(" OK ", StringComparison.Ordinal)));
+    }
+
+    /// <summary>Probes and capabilities come by the minute and say nothing of any volume; when they fail, they do.</summary>
+    [Fact]
+    public async Task What_names_nothing_and_succeeds_is_logged_at_debug()
+    {
+        var driver = new InProcessDriver();
+        await driver.CallAsync(ValidRequests.Of<ProbeRequest>());
+        Assert.All(driver.Log.Lines, line => Assert.Equal(LogLevel.Debug, line.Level));
+        Assert.Contains(driver.Log.Lines, line => line.Text.Contains("Probe OK", StringComparison.Ordinal));
+        await driver.StatusOfAsync(new GetCapacityRequest { VolumeCapabilities = { new VolumeCapability() } });
+        Assert.Contains(driver.Log.Lines, line => line.Level == LogLevel.Information && line.Text.Contains("GetCapacity InvalidArgument", StringComparison.Ordinal));
     }
 
     [Fact]
