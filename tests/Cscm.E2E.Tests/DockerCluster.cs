@@ -6,19 +6,19 @@ namespace Cscm.E2E.Tests;
 /// </summary>
 internal sealed class DockerCluster : IDisposable
 {
-    private const string Images = "CSCM_IMAGES", InContainer = "/tmp/image.tar";
+    private const string Images = "CSCM_IMAGES", InContainer = "/tmp";
     private static readonly TimeSpan s_patience = TimeSpan.FromMinutes(3);
 
-    private readonly string _name = $"cscm-e2e-{Guid.NewGuid().ToString("N")[..8]}";
-    private readonly string _kubeconfig;
+    private readonly K3s _k3s = new(Environment.GetEnvironmentVariable("CSCM_E2E_K3S") is { Length: > 0 } given ? given : "rancher/k3s:v1.33.1-k3s1");
+    private readonly string _kubeconfig = Path.Combine(Path.GetTempPath(), $"cscm-e2e-{Guid.NewGuid():N}.kubeconfig");
 
-    private DockerCluster() => _kubeconfig = Path.Combine(Path.GetTempPath(), $"{_name}.kubeconfig");
+    private DockerCluster()
+    {
+    }
 
     /// <summary>Why there can be none; null if there can.</summary>
     public static string? Missing { get; } =
-        Command.Find("docker") is null || Command.TryRun("docker", ["version", "--format", "{{.Server.Version}}"]).ExitCode != 0 ? "no Docker answers here"
-        : Archives().Length == 0 ? $"Docker runs, but {Images} names no directory with the archives of deploy/build-images"
-        : null;
+        K3s.Missing ?? (Archives().Length == 0 ? $"Docker runs, but {Images} names no directory with the archives of deploy/build-images" : null);
 
     public static DockerCluster Start()
     {
@@ -37,32 +37,26 @@ internal sealed class DockerCluster : IDisposable
 
     public void Dispose()
     {
-        Command.TryRun("docker", ["rm", "--force", "--volumes", _name]);
+        _k3s.Dispose();
         Environment.SetEnvironmentVariable("KUBECONFIG", null);
         File.Delete(_kubeconfig);
     }
 
     private void Run()
     {
-        string image = Environment.GetEnvironmentVariable("CSCM_E2E_K3S") is { Length: > 0 } given ? given : "rancher/k3s:v1.33.1-k3s1";
-        Docker(
-            "run", "--detach", "--privileged", "--name", _name, "--tmpfs", "/run", "--publish", "127.0.0.1::6443", image,
-            "server", "--disable=traefik", "--disable=servicelb", "--disable=metrics-server", "--tls-san=127.0.0.1");
+        _k3s.Start("--disable=servicelb", "--disable=metrics-server", "--tls-san=127.0.0.1");
         // A container's root is private; mounts of the driver must reach the kubelet.
-        Docker("exec", _name, "mount", "--make-rshared", "/");
-        Space.Await(() => $"{Command.TryRun("docker", ["exec", _name, "kubectl", "wait", "--for=condition=Ready", "node", "--all", "--timeout=5s"]).ExitCode}", "0", () => Docker("logs", "--tail=50", _name), s_patience);
+        _k3s.Run("mount", "--make-rshared", "/");
+        Space.Await(() => $"{_k3s.TryRun("kubectl", "wait", "--for=condition=Ready", "node", "--all", "--timeout=5s")}", "0", () => _k3s.Log, s_patience);
         foreach (string archive in Archives())
         {
-            Docker("cp", archive, $"{_name}:{InContainer}");
-            Docker("exec", _name, "ctr", "--namespace", "k8s.io", "images", "import", InContainer);
+            _k3s.Copy(archive, InContainer);
+            _k3s.Run("ctr", "--namespace", "k8s.io", "images", "import", $"{InContainer}/{Path.GetFileName(archive)}");
         }
-        string address = Docker("port", _name, "6443/tcp").Split('\n')[0].Trim();
-        File.WriteAllText(_kubeconfig, Docker("exec", _name, "cat", "/etc/rancher/k3s/k3s.yaml").Replace("127.0.0.1:6443", address, StringComparison.Ordinal));
+        File.WriteAllText(_kubeconfig, _k3s.Kubeconfig);
         Environment.SetEnvironmentVariable("KUBECONFIG", _kubeconfig);
     }
 
     private static string[] Archives()
         => Environment.GetEnvironmentVariable(Images) is { Length: > 0 } directory && Directory.Exists(directory) ? Directory.GetFiles(directory, "cscm-*.tar") : [];
-
-    private static string Docker(params string[] arguments) => Command.Run("docker", arguments);
 }

@@ -1,8 +1,6 @@
 using System.Buffers;
 using System.Globalization;
 using System.IO.Pipelines;
-using System.Net;
-using System.Net.Http.Headers;
 using System.Runtime.CompilerServices;
 using System.Text;
 using System.Text.Json;
@@ -20,13 +18,12 @@ public sealed class RestKubernetes(ClusterConfig config, ApiStatistics? statisti
 
     private static readonly TimeSpan s_timeout = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan s_longestRetryAfter = TimeSpan.FromSeconds(10);
-    private static readonly ProductInfoHeaderValue s_agent = new("cscm", typeof(RestKubernetes).Assembly.GetName().Version?.ToString(3));
 
-    private readonly HttpMessageInvoker _http = ApiConnection.Open(config);
+    private readonly ApiConnection _connection = new(config);
 
     public Task<T> GetAsync<T>(Resource<T> resource, string name, CancellationToken cancellationToken)
         where T : KubernetesObject
-        => SendAsync(HttpMethod.Get, resource.Plural, resource.Path(name), null, Json, resource.Item, cancellationToken);
+        => SendAsync(resource.Plural, new(HttpMethod.Get, resource.Path(name), null, Json), resource.Item, cancellationToken);
 
     public Task<ObjectList<T>> ListAsync<T>(Resource<T> resource, ListQuery query, CancellationToken cancellationToken)
         where T : KubernetesObject
@@ -35,16 +32,16 @@ public sealed class RestKubernetes(ClusterConfig config, ApiStatistics? statisti
             .With("labelSelector", query.LabelSelector)
             .With("limit", query.Limit == 0 ? null : query.Limit.ToString(CultureInfo.InvariantCulture))
             .With("continue", query.Continue).Text;
-        return SendAsync(HttpMethod.Get, resource.Plural, path, null, Json, resource.List, cancellationToken);
+        return SendAsync(resource.Plural, new(HttpMethod.Get, path, null, Json), resource.List, cancellationToken);
     }
 
     public Task<T> CreateAsync<T>(Resource<T> resource, T item, CancellationToken cancellationToken)
         where T : KubernetesObject
-        => SendAsync(HttpMethod.Post, resource.Plural, resource.Path(), Body(resource, item), Json, resource.Item, cancellationToken);
+        => SendAsync(resource.Plural, new(HttpMethod.Post, resource.Path(), Body(resource, item), Json), resource.Item, cancellationToken);
 
     public Task<T> ReplaceAsync<T>(Resource<T> resource, T item, CancellationToken cancellationToken)
         where T : KubernetesObject
-        => SendAsync(HttpMethod.Put, resource.Plural, resource.Path(item.Metadata.Name), Body(resource, item), Json, resource.Item, cancellationToken);
+        => SendAsync(resource.Plural, new(HttpMethod.Put, resource.Path(item.Metadata.Name), Body(resource, item), Json), resource.Item, cancellationToken);
 
     public Task<T> ApplyAsync<T>(Resource<T> resource, T item, string owner, string? subresource, CancellationToken cancellationToken)
         where T : KubernetesObject
@@ -53,7 +50,8 @@ public sealed class RestKubernetes(ClusterConfig config, ApiStatistics? statisti
         JsonObject body = JsonSerializer.SerializeToNode(item with { ApiVersion = resource.ApiVersion, Kind = resource.Kind }, resource.Item)!.AsObject();
         // What is applied is owned: who writes a status says nothing about the spec.
         body.Remove(subresource == "status" ? "spec" : "status");
-        return SendAsync(HttpMethod.Patch, resource.Plural, path, JsonSerializer.SerializeToUtf8Bytes(body, KubernetesJson.Default.JsonObject), ApplyPatch, resource.Item, cancellationToken);
+        byte[] patch = JsonSerializer.SerializeToUtf8Bytes(body, KubernetesJson.Default.JsonObject);
+        return SendAsync(resource.Plural, new(HttpMethod.Patch, path, patch, ApplyPatch), resource.Item, cancellationToken);
     }
 
     public async Task DeleteAsync<T>(Resource<T> resource, string name, string? uid, CancellationToken cancellationToken)
@@ -62,7 +60,7 @@ public sealed class RestKubernetes(ClusterConfig config, ApiStatistics? statisti
         byte[]? body = uid is null ? null : JsonSerializer.SerializeToUtf8Bytes(new DeleteOptions(new Preconditions(uid)), KubernetesJson.Default.DeleteOptions);
         try
         {
-            using HttpResponseMessage response = await SendAsync(HttpMethod.Delete, resource.Plural, resource.Path(name), body, Json, cancellationToken);
+            using HttpResponseMessage response = await SendAsync(resource.Plural, new(HttpMethod.Delete, resource.Path(name), body, Json), cancellationToken);
         }
         catch (KubernetesException e) when (e.IsNotFound || (uid is not null && e.IsConflict))
         {
@@ -80,7 +78,7 @@ public sealed class RestKubernetes(ClusterConfig config, ApiStatistics? statisti
             .With("labelSelector", query.LabelSelector)
             .With("resourceVersion", query.ResourceVersion)
             .With("timeoutSeconds", ((int)query.Timeout.TotalSeconds).ToString(CultureInfo.InvariantCulture)).Text;
-        using HttpResponseMessage response = await TryOnceAsync(HttpMethod.Get, path, null, Json, cancellationToken);
+        using HttpResponseMessage response = await TryOnceAsync(new(HttpMethod.Get, path, null, Json), cancellationToken);
         Stream stream = await response.Content.ReadAsStreamAsync(cancellationToken);
         PipeReader reader = PipeReader.Create(stream, new StreamPipeReaderOptions(leaveOpen: true));
         try
@@ -106,7 +104,7 @@ public sealed class RestKubernetes(ClusterConfig config, ApiStatistics? statisti
         }
     }
 
-    public void Dispose() => _http.Dispose();
+    public void Dispose() => _connection.Dispose();
 
     private static async ValueTask<ReadResult> ReadAsync(PipeReader reader, string path, CancellationToken cancellationToken)
     {
@@ -124,10 +122,9 @@ public sealed class RestKubernetes(ClusterConfig config, ApiStatistics? statisti
         where T : KubernetesObject
         => JsonSerializer.SerializeToUtf8Bytes(item with { ApiVersion = resource.ApiVersion, Kind = resource.Kind }, resource.Item);
 
-    private async Task<TResult> SendAsync<TResult>(
-        HttpMethod method, string plural, string path, byte[]? body, string contentType, JsonTypeInfo<TResult> type, CancellationToken cancellationToken)
+    private async Task<TResult> SendAsync<TResult>(string plural, ApiRequest request, JsonTypeInfo<TResult> type, CancellationToken cancellationToken)
     {
-        using HttpResponseMessage response = await SendAsync(method, plural, path, body, contentType, cancellationToken);
+        using HttpResponseMessage response = await SendAsync(plural, request, cancellationToken);
         try
         {
             Stream stream = await response.Content.ReadAsStreamAsync(cancellationToken);
@@ -135,13 +132,12 @@ public sealed class RestKubernetes(ClusterConfig config, ApiStatistics? statisti
         }
         catch (Exception e) when (e is JsonException or IOException or HttpRequestException)
         {
-            throw new KubernetesException(null, null, $"{method} {path}: the answer cannot be read: {e.Message}", innerException: e);
+            throw new KubernetesException(null, null, $"{request}: the answer cannot be read: {e.Message}", innerException: e);
         }
     }
 
     /// <summary>Sends until there is an answer that another try would not change, or the tries are used up.</summary>
-    private async Task<HttpResponseMessage> SendAsync(
-        HttpMethod method, string plural, string path, byte[]? body, string contentType, CancellationToken cancellationToken)
+    private async Task<HttpResponseMessage> SendAsync(string plural, ApiRequest request, CancellationToken cancellationToken)
     {
         var backoff = new Backoff(TimeSpan.FromMilliseconds(100), TimeSpan.FromSeconds(5));
         for (int tries = 1; ; tries++)
@@ -151,7 +147,7 @@ public sealed class RestKubernetes(ClusterConfig config, ApiStatistics? statisti
             timeout.CancelAfter(s_timeout);
             try
             {
-                return await TryOnceAsync(method, path, body, contentType, timeout.Token);
+                return await TryOnceAsync(request, timeout.Token);
             }
             catch (KubernetesException e) when (e.IsTransient && tries < MaximumTries)
             {
@@ -160,65 +156,40 @@ public sealed class RestKubernetes(ClusterConfig config, ApiStatistics? statisti
             }
             catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
             {
-                throw new KubernetesException(null, null, $"{method} {path}: no answer in {s_timeout.TotalSeconds} s");
+                throw new KubernetesException(null, null, $"{request}: no answer in {s_timeout.TotalSeconds} s");
             }
             finally
             {
-                statistics?.Count(method, plural, TimeProvider.System.GetElapsedTime(startedAt));
+                statistics?.Count(request.Method, plural, TimeProvider.System.GetElapsedTime(startedAt));
             }
         }
     }
 
-    private async Task<HttpResponseMessage> TryOnceAsync(HttpMethod method, string path, byte[]? body, string contentType, CancellationToken cancellationToken)
+    private async Task<HttpResponseMessage> TryOnceAsync(ApiRequest request, CancellationToken cancellationToken)
     {
-        string? token = config.Token?.Current;
-        HttpResponseMessage response = await ExchangeAsync(method, path, body, contentType, token, cancellationToken);
-        if (response.StatusCode == HttpStatusCode.Unauthorized && token is not null && config.Token!.Renew(token))
+        HttpResponseMessage response;
+        try
         {
-            response.Dispose();
-            response = await ExchangeAsync(method, path, body, contentType, config.Token.Current, cancellationToken);
+            response = await _connection.SendAsync(request, cancellationToken);
+        }
+        catch (Exception e) when (e is HttpRequestException or IOException)
+        {
+            throw new KubernetesException(null, null, $"{request}: the API server at {config.Server} cannot be reached: {e.Message}", innerException: e);
         }
         if (response.IsSuccessStatusCode)
             return response;
         using (response)
-            throw await RefusalAsync(method, path, response, cancellationToken);
+            throw await RefusalAsync(request, response, cancellationToken);
     }
 
-    private async Task<HttpResponseMessage> ExchangeAsync(
-        HttpMethod method, string path, byte[]? body, string contentType, string? token, CancellationToken cancellationToken)
-    {
-        using var request = new HttpRequestMessage(method, new Uri(config.Server, path))
-        {
-            Version = config.Server.Scheme == Uri.UriSchemeHttps ? HttpVersion.Version20 : HttpVersion.Version11,
-            VersionPolicy = HttpVersionPolicy.RequestVersionOrLower,
-        };
-        request.Headers.UserAgent.Add(s_agent);
-        request.Headers.Accept.Add(new MediaTypeWithQualityHeaderValue(Json));
-        if (token is not null)
-            request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", token);
-        if (body is not null)
-        {
-            request.Content = new ByteArrayContent(body);
-            request.Content.Headers.ContentType = new MediaTypeHeaderValue(contentType);
-        }
-        try
-        {
-            return await _http.SendAsync(request, cancellationToken);
-        }
-        catch (Exception e) when (e is HttpRequestException or IOException)
-        {
-            throw new KubernetesException(null, null, $"{method} {path}: the API server at {config.Server} cannot be reached: {e.Message}", innerException: e);
-        }
-    }
-
-    private static async Task<KubernetesException> RefusalAsync(HttpMethod method, string path, HttpResponseMessage response, CancellationToken cancellationToken)
+    private static async Task<KubernetesException> RefusalAsync(ApiRequest request, HttpResponseMessage response, CancellationToken cancellationToken)
     {
         byte[] body = await response.Content.ReadAsByteArrayAsync(cancellationToken);
         ApiStatus? status = WatchLine.ReadStatus(body);
         string said = status?.Message ?? Encoding.UTF8.GetString(body.AsSpan(0, Math.Min(body.Length, 512))).ReplaceLineEndings(" ");
         TimeSpan? retryAfter = response.Headers.RetryAfter?.Delta
             ?? (status?.Details?.RetryAfterSeconds is int seconds ? TimeSpan.FromSeconds(seconds) : null);
-        return new KubernetesException(response.StatusCode, status?.Reason, $"{method} {path}: {(int)response.StatusCode} {said}", retryAfter);
+        return new KubernetesException(response.StatusCode, status?.Reason, $"{request}: {(int)response.StatusCode} {said}", retryAfter);
     }
 
     private static TimeSpan Min(TimeSpan a, TimeSpan b) => a < b ? a : b;

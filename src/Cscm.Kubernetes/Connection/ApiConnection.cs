@@ -1,13 +1,38 @@
 using System.Net;
+using System.Net.Http.Headers;
 using System.Net.Security;
 using System.Security.Cryptography.X509Certificates;
 
 namespace Cscm.Kubernetes;
 
-/// <summary>The connections to one API server: TLS, identity, and what keeps a dead one from being waited for.</summary>
-internal static class ApiConnection
+/// <summary>The connections to one API server: TLS, identity, and what keeps a dead one from being waited for. Thread-safe.</summary>
+internal sealed class ApiConnection(ClusterConfig config) : IDisposable
 {
-    public static HttpMessageInvoker Open(ClusterConfig config)
+    private readonly HttpMessageInvoker _http = Open(config);
+
+    /// <exception cref="HttpRequestException">The server cannot be reached.</exception>
+    /// <exception cref="IOException">The connection was lost.</exception>
+    public async Task<HttpResponseMessage> SendAsync(ApiRequest request, CancellationToken cancellationToken)
+    {
+        string? token = config.Token?.Current;
+        HttpResponseMessage response = await SendAsync(request, token, cancellationToken);
+        if (response.StatusCode != HttpStatusCode.Unauthorized || token is null || !config.Token!.Renew(token))
+            return response;
+        response.Dispose();
+        return await SendAsync(request, config.Token.Current, cancellationToken);
+    }
+
+    public void Dispose() => _http.Dispose();
+
+    private async Task<HttpResponseMessage> SendAsync(ApiRequest request, string? token, CancellationToken cancellationToken)
+    {
+        using HttpRequestMessage message = request.ToMessage(config.Server);
+        if (token is not null)
+            message.Headers.Authorization = new AuthenticationHeaderValue("Bearer", token);
+        return await _http.SendAsync(message, cancellationToken);
+    }
+
+    private static HttpMessageInvoker Open(ClusterConfig config)
     {
         var tls = new SslClientAuthenticationOptions();
         if (config.ServerName is not null)
