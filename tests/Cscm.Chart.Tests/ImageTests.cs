@@ -26,6 +26,7 @@ public sealed class ImageTests
     {
         string version = File.ReadAllText(Path.Combine(RepositoryRoot.Path, "Directory.Build.props")).Split("<Version>")[1].Split('<')[0];
         Assert.Equal(version, Documents.Parse(File.ReadAllText(Path.Combine(ValueSet.Chart, "Chart.yaml"))).Text("appVersion"));
+        Assert.Equal($"cscm.io/cscm-tools:{version}", Documents.Parse(File.ReadAllText(Path.Combine(s_deploy, "regions.yaml"))).List("spec", "containers").Single().Text("image"));
     }
 
     /// <summary>Tools that the driver runs are in its image.</summary>
@@ -36,6 +37,12 @@ public sealed class ImageTests
     [InlineData("ndctl")]
     [InlineData("util-linux")]
     public void The_nodes_image_has(string package) => Assert.Contains(package, File.ReadAllLines(Path.Combine(s_deploy, "packages", "node")));
+
+    /// <summary>What <c>cscm regions prepare</c> runs, for deploy/regions.yaml.</summary>
+    [Theory]
+    [InlineData("ndctl")]
+    [InlineData("util-linux")]
+    public void The_tools_image_has(string package) => Assert.Contains(package, File.ReadAllLines(Path.Combine(s_deploy, "packages", "tools")));
 
     [ArchiveTheory]
     [InlineData("controller")]

@@ -18,7 +18,7 @@ public sealed class SidecarTests
         [
             "v", "csi-address", "timeout", "leader-election", "leader-election-namespace", "kube-api-qps", "kube-api-burst", "http-endpoint", "worker-threads", "feature-gates",
         ],
-        ["node-driver-registrar"] = ["v", "csi-address", "kubelet-registration-path", "http-endpoint"],
+        ["node-driver-registrar"] = ["v", "csi-address", "kubelet-registration-path", "http-endpoint", "timeout"],
         ["liveness-probe"] = ["v", "csi-address", "health-port", "probe-timeout"],
     };
 
