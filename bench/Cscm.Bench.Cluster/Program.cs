@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using System.Runtime.InteropServices;
 using Cscm.Bench.Cluster;
 using Cscm.Kubernetes;
 
@@ -18,6 +19,10 @@ var root = new RootCommand("CSCM beside the host-path driver in the cluster of K
 {
     node, @namespace, driver, pools, image, size, rounds, claimCount, idle, kubelet, keep,
 };
+// System.CommandLine's own handler ends the process two seconds after a signal, and fails at a second one.
+using var interrupted = new CancellationTokenSource();
+using var interrupts = PosixSignalRegistration.Create(PosixSignal.SIGINT, OnSignal);
+using var terminations = PosixSignalRegistration.Create(PosixSignal.SIGTERM, OnSignal);
 root.SetAction(async parsed =>
 {
     using var client = new RestKubernetes(ClusterConfig.Find(null));
@@ -27,6 +32,27 @@ root.SetAction(async parsed =>
     var setting = new Setting(client, parsed.GetValue(node)!, parsed.GetValue(kubelet)!, parsed.GetValue(@namespace)!);
     using var stop = new CancellationTokenSource();
     try
+    {
+        return await MeasureAsync().WaitAsync(interrupted.Token);
+    }
+    catch (OperationCanceledException)
+    {
+        Say("bench/cluster: interrupted; what it made is removed");
+        return 130;
+    }
+    catch (Exception exception) when (exception is InvalidOperationException or TimeoutException or KubernetesException)
+    {
+        Say($"bench/cluster: {exception.Message}");
+        return 1;
+    }
+    finally
+    {
+        await stop.CancelAsync();
+        if (!parsed.GetValue(keep))
+            await RemoveAsync(setting, all);
+    }
+
+    async Task<int> MeasureAsync()
     {
         await setting.InstallAsync(all);
         using var pods = new Watched(client, BenchResources.Pods, "Running");
@@ -106,19 +132,14 @@ root.SetAction(async parsed =>
         await watching;
         return 0;
     }
-    catch (Exception exception) when (exception is InvalidOperationException or TimeoutException or KubernetesException)
-    {
-        Say($"bench/cluster: {exception.Message}");
-        return 1;
-    }
-    finally
-    {
-        await stop.CancelAsync();
-        if (!parsed.GetValue(keep))
-            await RemoveAsync(setting, all);
-    }
 });
-return await root.Parse(args).InvokeAsync();
+return await root.Parse(args).InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = null });
+
+void OnSignal(PosixSignalContext context)
+{
+    context.Cancel = true;
+    interrupted.Cancel();
+}
 
 // A clean-up that fails must not hide why the measurement did.
 static async Task RemoveAsync(Setting setting, IReadOnlyList<Contestant> contestants)

@@ -9,10 +9,11 @@ public sealed class SidecarTests
         [
             "v", "csi-address", "timeout", "leader-election", "leader-election-namespace", "kube-api-qps", "kube-api-burst", "http-endpoint", "worker-threads", "retry-interval-start",
             "extra-create-metadata", "strict-topology", "enable-capacity", "capacity-ownerref-level", "capacity-poll-interval",
+            "feature-gates",
         ],
         ["csi-resizer"] =
         [
-            "v", "csi-address", "timeout", "leader-election", "leader-election-namespace", "kube-api-qps", "kube-api-burst", "http-endpoint", "workers", "handle-volume-inuse-error",
+            "v", "csi-address", "timeout", "leader-election", "leader-election-namespace", "kube-api-qps", "kube-api-burst", "http-endpoint", "workers", "handle-volume-inuse-error", "feature-gates",
         ],
         ["csi-snapshotter"] =
         [
