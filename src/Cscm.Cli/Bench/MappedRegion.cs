@@ -12,15 +12,18 @@ internal sealed unsafe partial class MappedRegion : IDisposable
     private const long PageBytes = 4096;
     private const int ProtectionNone = 0, ProtectionReadWrite = 3;
     private const int MapShared = 1, MapPrivate = 2, MapFixed = 0x10, MapAnonymous = 0x20, MapNoReserve = 0x4000;
-    private const int AdviseHugePage = 14;
+    private const int AdviseForget = 4, AdviseHugePage = 14;
+    private const int ThisThread = 1;
     private const int SyncWait = 4;
 
     private readonly void* _reserved;
     private readonly nuint _reservedBytes;
+    private readonly bool _isFile;
 
     private MappedRegion(long sizeBytes, int descriptor, int flags)
     {
         SizeBytes = sizeBytes;
+        _isFile = descriptor >= 0;
         _reservedBytes = (nuint)sizeBytes + HugePageBytes;
         _reserved = Map(null, _reservedBytes, ProtectionNone, MapPrivate | MapAnonymous | MapNoReserve, -1, 0);
         if ((nint)_reserved == -1)
@@ -86,16 +89,43 @@ internal sealed unsafe partial class MappedRegion : IDisposable
             throw Failed($"cannot write {sizeBytes} bytes to the medium");
     }
 
-    /// <summary>Whether the page tables map some of this (touched) memory by huge pages, as /proc/self/smaps tells.</summary>
+    /// <summary>
+    /// Whether the page tables map some of this (touched) memory by huge pages, as /proc/self/smaps tells. Memory of a DAX device is not
+    /// shown there at all before Linux 6.15: then by how many page faults it takes to map some of it anew.
+    /// </summary>
     public bool HasHugePages()
     {
         string start = ((nuint)Pointer).ToString("x") + "-";
-        return File.ReadLines("/proc/self/smaps")
-            .SkipWhile(line => !line.StartsWith(start, StringComparison.Ordinal))
-            .Skip(1)
-            .TakeWhile(line => !line.StartsWith("VmFlags", StringComparison.Ordinal))
-            .Where(line => line.StartsWith("AnonHugePages", StringComparison.Ordinal) || line.Contains("PmdMapped", StringComparison.Ordinal))
-            .Any(line => line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1] is not "0");
+        string[] shown =
+        [
+            .. File.ReadLines("/proc/self/smaps")
+                .SkipWhile(line => !line.StartsWith(start, StringComparison.Ordinal))
+                .Skip(1)
+                .TakeWhile(line => !line.StartsWith("VmFlags", StringComparison.Ordinal))
+                .Where(line => line.Split(' ', StringSplitOptions.RemoveEmptyEntries) is [_, not "0", "kB"]),
+        ];
+        bool isShown = Array.Exists(shown, line => line.StartsWith("Rss", StringComparison.Ordinal));
+        return _isFile && !isShown
+            ? FaultsByHugePages()
+            : Array.Exists(shown, line => line.StartsWith("AnonHugePages", StringComparison.Ordinal) || line.Contains("PmdMapped", StringComparison.Ordinal));
+    }
+
+    /// <summary>Of a file only: its content stays when the page tables forget it.</summary>
+    private bool FaultsByHugePages()
+    {
+        long sampleBytes = Math.Min(SizeBytes, (long)HugePageBytes * 16);
+        if (Advise(Pointer, (nuint)sampleBytes, AdviseForget) != 0)
+            throw Failed($"cannot unmap {sampleBytes} bytes");
+        long before = MinorFaults();
+        for (long offset = 0; offset < sampleBytes; offset += PageBytes)
+            _ = Volatile.Read(ref Pointer[offset]);
+        return MinorFaults() - before < sampleBytes / PageBytes / 8;
+    }
+
+    private static long MinorFaults()
+    {
+        ResourceUsage usage;
+        return GetResourceUsage(ThisThread, &usage) == 0 ? usage.MinorFaults : throw Failed("cannot read the page-fault counter");
     }
 
     public void Dispose() => _ = Unmap(_reserved, _reservedBytes);
@@ -117,4 +147,15 @@ internal sealed unsafe partial class MappedRegion : IDisposable
     [LibraryImport("libc", EntryPoint = "msync", SetLastError = true)]
     [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
     private static partial int Sync(void* address, nuint length, int flags);
+
+    [LibraryImport("libc", EntryPoint = "getrusage", SetLastError = true)]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    private static partial int GetResourceUsage(int who, ResourceUsage* usage);
+
+    /// <summary><c>struct rusage</c>, getrusage(2), on 64-bit machines: the field that is read here.</summary>
+    [StructLayout(LayoutKind.Explicit, Size = 144)]
+    private struct ResourceUsage
+    {
+        [FieldOffset(64)] public long MinorFaults;
+    }
 }
