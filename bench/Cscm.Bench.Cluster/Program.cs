@@ -37,7 +37,7 @@ root.SetAction(async parsed =>
     }
     catch (OperationCanceledException)
     {
-        Say("bench/cluster: interrupted; what it made is removed");
+        Say("bench/cluster: interrupted; removing what it made");
         return 130;
     }
     catch (Exception exception) when (exception is InvalidOperationException or TimeoutException or KubernetesException)
