@@ -5,7 +5,7 @@ using Xunit.Abstractions;
 namespace Cscm.Machine.Tests;
 
 /// <summary>The conformance suite over one pool in a machine: run once, by one process, and every scenario becomes a test of its own.</summary>
-public abstract class ConformanceRun(string pool, string preparation) : IAsyncLifetime
+public abstract class ConformanceRun(string pool, string preparation, int sizeMib = 1024) : IAsyncLifetime
 {
     /// <summary>Against a suite that hangs; processors may be emulated, few and busy.</summary>
     private static readonly TimeSpan s_limit = TimeSpan.FromMinutes(20);
@@ -17,7 +17,7 @@ public abstract class ConformanceRun(string pool, string preparation) : IAsyncLi
     {
         if (Machines.WhyUnavailable is not null)
             return;
-        await using VirtualMachine machine = await Machines.StartAsync(new MachineOptions { Nvdimms = [new Nvdimm(1024L << 20)], PayloadDirectory = Payload.Directory });
+        await using VirtualMachine machine = await Machines.StartAsync(new MachineOptions { Nvdimms = [new Nvdimm((long)sizeMib << 20)], PayloadDirectory = Payload.Directory });
         await machine.MustRunScriptAsync("ndctl disable-region region0; ndctl init-labels nmem0; ndctl enable-region region0");
         if (preparation.Length > 0)
             await machine.MustRunScriptAsync(preparation);

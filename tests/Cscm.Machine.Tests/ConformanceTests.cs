@@ -12,5 +12,5 @@ public sealed class ConformanceOfXfsTests(ConformanceOfXfsTests.Run run, ITestOu
     public void A_pool_on_an_nvdimm_conforms(string scenario) => run.Require(scenario, output);
 
     public sealed class Run() : ConformanceRun(
-        "name=fast,kind=xfs,size=1073741824,source=namespace:fast", "ndctl create-namespace --mode=fsdax --name=fast");
+        "name=fast,kind=xfs,size=1073741824,source=namespace:fast", "ndctl create-namespace --mode=fsdax --name=fast", sizeMib: 512);
 }

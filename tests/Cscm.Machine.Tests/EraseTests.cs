@@ -5,6 +5,9 @@ public sealed class EraseTests
 {
     private static readonly string[] s_pool = ["--root", "/state", "--pool", "name=fast,kind=xfs,size=1073741824,source=namespace:fast"];
 
+    /// <summary>Of what the conformance program writes into the volume.</summary>
+    private static readonly byte[] s_secret = [.. "one tenant's secret, for nobody else's eyes"u8];
+
     [MachineTheory]
     [InlineData(false)]
     [InlineData(true)]
@@ -36,10 +39,14 @@ public sealed class EraseTests
         Assert.InRange(Figure(driver.Output, "deleted_ms"), 0, 999);
         Assert.True(Figure(driver.Output, "erasing_bytes") > 0, driver.Output);
 
+        Assert.True(await machine.IsOnNvdimmAsync(0, s_secret), "nothing of the volume is left: its erasure was not cut off");
         ExecResult finish = await machine.RunAsync(["Cscm.Storage.Conformance", "finish", .. s_pool]);
         Assert.True(finish.ExitCode == 0, finish.Output + finish.Error);
         Assert.True(Figure(finish.Output, "left_bytes") > 0, finish.Output);
-        Assert.Contains("on_medium=False in_new_volume=False erasing_bytes=0", finish.Output, StringComparison.Ordinal);
+        Assert.Equal(0, Figure(finish.Output, "erasing_bytes"));
+        Assert.False(await machine.IsOnNvdimmAsync(0, s_secret), "the medium still holds what was deleted");
+        ExecResult search = await machine.RunAsync(["Cscm.Storage.Conformance", "search-new", .. s_pool]);
+        Assert.True(search.ExitCode == 0 && search.Output.Contains("in_new_volume=False", StringComparison.Ordinal), search.Output + search.Error);
     }
 
     private static long Figure(string output, string name) => long.Parse(output.Split(name + "=")[1].Split(' ', '\n')[0]);

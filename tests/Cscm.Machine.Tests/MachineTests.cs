@@ -5,7 +5,7 @@ public sealed class MachineTests
 {
     private const long Gib = 1L << 30;
 
-    private static readonly MachineOptions s_oneNvdimm = new() { Nvdimms = [new Nvdimm(1 * Gib)] };
+    private static readonly MachineOptions s_oneNvdimm = new() { Nvdimms = [new Nvdimm(1 * Gib)], PayloadDirectory = Payload.Directory };
 
     [MachineFact]
     public async Task A_command_gets_arguments_environment_and_input_and_gives_back_output_and_exit_code()

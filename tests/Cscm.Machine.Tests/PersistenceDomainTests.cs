@@ -15,7 +15,8 @@ public sealed class PersistenceDomainTests
             Persistence = platform,
             PayloadDirectory = Payload.Directory,
         });
-        Inventory inventory = InventoryJson.Parse(await machine.MustRunAsync("cscm", "regions", "--json"));
+        // From cold, as an operator starts it: not by a process that waits in the saved state.
+        Inventory inventory = InventoryJson.Parse(await machine.MustRunAsync("/payload/cscm", "regions", "--json"));
         Assert.Equal(expected, Assert.Single(inventory.Regions).PersistenceDomain);
     }
 }

@@ -13,13 +13,14 @@ public sealed class SpaceTests(ITestOutputHelper output)
 
     [MachineTheory]
     [InlineData("xfs")]
+    [InlineData("lvm")]
     public async Task A_random_run_loses_no_space_keeps_the_offer_true_and_leaves_new_volumes_mapped_by_2_mib(string kind)
     {
         await using VirtualMachine machine = await Machines.StartAsync(new MachineOptions { Nvdimms = [new Nvdimm(1024L << 20)], PayloadDirectory = Payload.Directory });
         await machine.MustRunScriptAsync("ndctl disable-region all; ndctl init-labels all; ndctl enable-region all");
         if (kind == "xfs")
             await machine.MustRunAsync("ndctl", "create-namespace", "--region=region0", "--mode=fsdax", "--name=fast");
-        string pool = $"name=fast,kind={kind},size=1073741824,source={(kind == "xfs" ? "namespace:fast" : "region0")}";
+        string pool = $"name=fast,kind={kind},size={(kind == "xfs" ? "1024Mi" : "900Mi")},source={(kind == "xfs" ? "namespace:fast" : "region0")}";
         ExecResult run = await machine.RunAsync(
             ["Cscm.Storage.Conformance", "lives", "--root", "/tmp/space", "--pool", pool, "--seed", $"{s_seed}", "--acts", $"{s_acts}"],
             limit: TimeSpan.FromMinutes(5) + (s_acts * TimeSpan.FromSeconds(10)));

@@ -1,27 +1,50 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Security.Cryptography;
 using System.Text;
 
 namespace Cscm.Machine;
 
-/// <summary>The images of the machine's two read-only drives; of equal size, whatever they hold.</summary>
-internal sealed record Drives(string Dotnet, string Payload)
+/// <summary>The images of the machine's two read-only drives, of equal size, whatever they hold; and where machines that run them keep their state.</summary>
+internal sealed record Drives(string Dotnet, string Payload, string StateDirectory)
 {
+    /// <summary>Payloads of other builds that are kept: of another checkout, or of before a change that is taken back.</summary>
+    private const int KeptPayloads = 1;
+
+    /// <summary>Held as long as this process lives: nobody removes what it uses.</summary>
+    private static readonly ConcurrentDictionary<string, FileStream> s_used = new(StringComparer.Ordinal);
+
     public static async Task<Drives> PrepareAsync(MachineFiles files, string? payloadDirectory, CancellationToken cancellationToken)
     {
-        string empty = await PrepareImageAsync(files, "empty", _ => { }, cancellationToken);
         if (payloadDirectory is null)
-            return new Drives(empty, empty);
+        {
+            string empty = await PrepareImageAsync(files.Directory, "empty", _ => { }, cancellationToken);
+            return new Drives(empty, empty, files.Directory);
+        }
         string runtime = Path.TrimEndingDirectorySeparator(Path.GetDirectoryName(typeof(object).Assembly.Location)!);
-        string payload = Path.GetFullPath(payloadDirectory);
+        string payload = Path.GetFullPath(payloadDirectory), directory = Path.Combine(files.Directory, "payload-" + HashOf(payload));
+        // One at a time: removes others' payloads and makes its own.
+        using (await Exclusive.TakeAsync(Path.Combine(files.Directory, "payloads.lock"), cancellationToken))
+        {
+            if (!s_used.ContainsKey(directory))
+            {
+                RemoveUnused(files, directory);
+                Directory.CreateDirectory(directory);
+                s_used[directory] = new FileStream(InUse(directory), FileMode.OpenOrCreate, FileAccess.Read, FileShare.Read);
+                Directory.SetLastWriteTimeUtc(directory, TimeProvider.System.GetUtcNow().UtcDateTime);
+            }
+        }
         return new Drives(
-            await PrepareImageAsync(files, "dotnet-" + Path.GetFileName(runtime), root => CopyDotnet(runtime, root), cancellationToken),
-            await PrepareImageAsync(files, "payload-" + HashOf(payload), root => CopyTree(payload, root), cancellationToken));
+            await PrepareImageAsync(files.Directory, "dotnet-" + Path.GetFileName(runtime), root => CopyDotnet(runtime, root), cancellationToken),
+            await PrepareImageAsync(directory, "payload", root => CopyTree(payload, root), cancellationToken),
+            directory);
     }
 
-    private static async Task<string> PrepareImageAsync(MachineFiles files, string name, Action<string> fill, CancellationToken cancellationToken)
+    private static string InUse(string directory) => Path.Combine(directory, "in-use");
+
+    private static async Task<string> PrepareImageAsync(string directory, string name, Action<string> fill, CancellationToken cancellationToken)
     {
-        string image = Path.Combine(files.Directory, name + ".img");
+        string image = Path.Combine(directory, name + ".img");
         using FileStream held = await Exclusive.TakeAsync(image + ".lock", cancellationToken);
         if (File.Exists(image))
             return image;
@@ -34,7 +57,6 @@ internal sealed record Drives(string Dotnet, string Payload)
                 file.SetLength(QemuArguments.DriveBytes);
             await MakeFileSystemAsync(incomplete, root, cancellationToken);
             File.Move(incomplete, image);
-            RemoveOldPayloads(files);
             return image;
         }
         finally
@@ -44,13 +66,21 @@ internal sealed record Drives(string Dotnet, string Payload)
         }
     }
 
-    /// <summary>Every build of the payload has an image of its own; a machine that still reads one keeps it open.</summary>
-    private static void RemoveOldPayloads(MachineFiles files)
+    /// <summary>Every build of the payload has an image and states of its own. Those of others go, but for the last and those that a process holds.</summary>
+    private static void RemoveUnused(MachineFiles files, string mine)
     {
-        foreach (FileInfo old in new DirectoryInfo(files.Directory).EnumerateFiles("payload-*"))
+        foreach (DirectoryInfo other in new DirectoryInfo(files.Directory).GetDirectories("payload-*")
+            .Where(other => other.FullName != mine).OrderByDescending(other => other.LastWriteTimeUtc).Skip(KeptPayloads))
         {
-            if (old.LastWriteTimeUtc < TimeProvider.System.GetUtcNow().UtcDateTime.AddDays(-1))
-                old.Delete();
+            try
+            {
+                using var unused = new FileStream(InUse(other.FullName), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+                other.Delete(recursive: true);
+            }
+            catch (IOException)
+            {
+                // A test run of another checkout uses it.
+            }
         }
     }
 

@@ -1,5 +1,3 @@
-using System.Globalization;
-
 namespace Cscm.Machine;
 
 /// <summary>The files of one machine: sockets, console log, and the content of its devices.</summary>
@@ -21,6 +19,9 @@ internal static class QemuArguments
 {
     /// <summary>Drives have one size, so that any content fits any saved state.</summary>
     public const long DriveBytes = 512L << 20;
+
+    /// <summary>Devices that can be plugged beside NVDIMMs, whose slots are part of the memory's.</summary>
+    private const int VirtioSlots = 2;
 
     public static List<string> Build(MachineOptions options, MachineFiles files, MachinePaths paths, RamBacking ram, Drives drives)
     {
@@ -53,16 +54,8 @@ internal static class QemuArguments
         AddDrive(arguments, "dotnet", drives.Dotnet);
         AddDrive(arguments, "payload", drives.Payload);
         AddNumaNodes(arguments, numaNodes, options.Processors);
-        for (int i = 0; i < options.Nvdimms.Count; i++)
-        {
-            arguments.AddRange(["-object", FileBacking($"nvdimm-file{i}", paths.Medium($"nvdimm{i}"), options.Nvdimms[i].FileBytes, isShared: true)]);
-            arguments.AddRange(["-device", NvdimmDevice(options.Nvdimms[i], i)]);
-        }
-        for (int i = 0; i < options.VirtioPmems.Count; i++)
-        {
-            arguments.AddRange(["-object", FileBacking($"pmem-file{i}", paths.Medium($"pmem{i}"), options.VirtioPmems[i].SizeBytes, isShared: true)]);
-            arguments.AddRange(["-device", $"virtio-pmem-pci,id=pmem{i},memdev=pmem-file{i}"]);
-        }
+        for (int i = 0; i < VirtioSlots; i++)
+            arguments.AddRange(["-device", $"pcie-root-port,id={VirtioSlot(i)},chassis={i + 1},slot={i + 1}"]);
         if (hasCxl)
             AddCxl(arguments, options.CxlDevices, paths);
         return arguments;
@@ -74,10 +67,7 @@ internal static class QemuArguments
             .Concat(options.VirtioPmems.Select((pmem, i) => (paths.Medium($"pmem{i}"), pmem.SizeBytes)))
             .Concat(options.CxlDevices.SelectMany((cxl, i) => new[] { (paths.Medium($"cxl{i}"), cxl.SizeBytes), (paths.Medium($"cxl-labels{i}"), CxlLabelBytes) }));
 
-    public static string NvdimmDevice(Nvdimm nvdimm, int index) => string.Create(
-        CultureInfo.InvariantCulture,
-        $"nvdimm,id=nvdimm{index},memdev=nvdimm-file{index},uuid=00000000-0000-4000-8000-{index + 1:x12}")
-        + (nvdimm.LabelBytes > 0 ? $",label-size={nvdimm.LabelBytes}" : "") + (nvdimm.IsUnarmed ? ",unarmed=on" : "") + (nvdimm.NumaNode is int node ? $",node={node}" : "");
+    public static string VirtioSlot(int index) => $"virtio-slot{index}";
 
     private const long CxlLabelBytes = 1 << 20;
 

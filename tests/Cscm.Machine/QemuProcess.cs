@@ -23,6 +23,15 @@ internal sealed class QemuProcess : IDisposable
 
     public AgentConnection Agent { get; }
 
+    public TimeSpan ProcessorTime
+    {
+        get
+        {
+            _process.Refresh();
+            return _process.TotalProcessorTime;
+        }
+    }
+
     /// <summary>Starts QEMU, which connects to our sockets: there is nothing to poll for.</summary>
     public static async Task<QemuProcess> StartAsync(MachineFiles files, MachinePaths paths, IEnumerable<string> arguments, CancellationToken cancellationToken)
     {

@@ -1,5 +1,4 @@
 using System.Security.Cryptography;
-using System.Text.Json.Nodes;
 
 namespace Cscm.Machine;
 
@@ -16,6 +15,7 @@ public sealed class VirtualMachine : IAsyncDisposable
     private readonly Drives _drives;
     private readonly Media _media;
     private readonly MachineOptions _options;
+    private readonly StepLog _steps;
     private QemuProcess? _qemu;
     private int _plugged;
 
@@ -25,6 +25,7 @@ public sealed class VirtualMachine : IAsyncDisposable
         _files = files;
         _drives = drives;
         _media = media;
+        _steps = new StepLog(Path.GetFileName(media.Paths.Directory));
     }
 
     private QemuProcess Running => _qemu ?? throw new MachineException("the machine is off: start it again");
@@ -36,10 +37,17 @@ public sealed class VirtualMachine : IAsyncDisposable
             throw new MachineException("the machine is running");
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         limit.CancelAfter(s_startLimit);
-        await (_options.ColdBoot || _options.CxlDevices.Count > 0 ? BootAsync(limit.Token) : RestoreAsync(limit.Token));
-        await Running.Agent.RefreshAsync(limit.Token);
-        string[] start = _options.PayloadDirectory is null ? ["start"] : ["start", "payload"];
-        (await RunAsync(start, cancellationToken: limit.Token)).EnsureSuccess();
+        if (_options.ColdBoot || _options.CxlDevices.Count > 0)
+        {
+            await _steps.TimeAsync("(boot)", () => BootAsync(limit.Token));
+            if (_options.PayloadDirectory is not null)
+                await MustRunAsync("mount-payload");
+        }
+        else
+            await _steps.TimeAsync("(restore)", () => RestoreAsync(limit.Token));
+        _steps.Process = _qemu;
+        await _steps.TimeAsync("(refresh)", () => Running.Agent.RefreshAsync(limit.Token));
+        (await RunAsync(["start", $"{_options.Nvdimms.Count}", $"{_options.VirtioPmems.Count}"], cancellationToken: limit.Token)).EnsureSuccess();
     }
 
     /// <summary>Runs a command to its end.</summary>
@@ -57,7 +65,8 @@ public sealed class VirtualMachine : IAsyncDisposable
         GuestProcess process = await StartProcessAsync(command, environment, input, cancellationToken);
         try
         {
-            return await process.WaitForExitAsync(cancellationToken).WaitAsync(limit ?? s_commandLimit, cancellationToken);
+            return await _steps.TimeAsync(
+                string.Join(' ', command), () => process.WaitForExitAsync(cancellationToken).WaitAsync(limit ?? s_commandLimit, cancellationToken));
         }
         catch (TimeoutException exception)
         {
@@ -81,6 +90,7 @@ public sealed class VirtualMachine : IAsyncDisposable
     /// <summary>Ends the machine between two instructions. Its devices keep what they hold.</summary>
     public Task PowerCutAsync()
     {
+        _steps.Process = null;
         Running.Dispose();
         _qemu = null;
         return Task.CompletedTask;
@@ -101,23 +111,30 @@ public sealed class VirtualMachine : IAsyncDisposable
         return Convert.ToHexStringLower(await SHA256.HashDataAsync(content, cancellationToken));
     }
 
+    /// <summary>Searches all that an NVDIMM holds for some bytes, by the host's processor and past the guest's caches.</summary>
+    public async Task<bool> IsOnNvdimmAsync(int index, ReadOnlyMemory<byte> wanted, CancellationToken cancellationToken = default)
+    {
+        await using FileStream content = File.OpenRead(_media.Paths.Medium($"nvdimm{index}"));
+        byte[] block = new byte[4 << 20];
+        // What lies across two blocks is found in the second, which begins with the first one's end.
+        for (int kept = 0, read; (read = await content.ReadAtLeastAsync(block.AsMemory(kept), block.Length - kept, throwOnEndOfStream: false, cancellationToken)) > 0;)
+        {
+            if (block.AsSpan(0, kept + read).IndexOf(wanted.Span) >= 0)
+                return true;
+            int end = kept + read;
+            kept = wanted.Length - 1;
+            block.AsSpan(end - kept, kept).CopyTo(block);
+        }
+        return false;
+    }
+
     /// <summary>Plugs an NVDIMM into the running machine; it is not there any more after the next start.</summary>
     public async Task PlugAsync(Nvdimm nvdimm, CancellationToken cancellationToken = default)
     {
         int index = _options.Nvdimms.Count + _plugged++;
         string file = _media.Paths.Medium($"nvdimm{index}");
         Media.Allocate(file, nvdimm.FileBytes);
-        var backing = new JsonObject
-        {
-            ["qom-type"] = "memory-backend-file",
-            ["id"] = $"nvdimm-file{index}",
-            ["mem-path"] = file,
-            ["size"] = nvdimm.FileBytes,
-            ["share"] = true,
-        };
-        await Running.Control.RunAsync("object-add", backing, cancellationToken);
-        var device = new JsonObject { ["driver"] = "nvdimm", ["id"] = $"nvdimm{index}", ["memdev"] = $"nvdimm-file{index}", ["label-size"] = nvdimm.LabelBytes };
-        await Running.Control.RunAsync("device_add", device, cancellationToken);
+        await Hotplug.PlugAsync(Running.Control, nvdimm, index, file, cancellationToken);
     }
 
     public ValueTask DisposeAsync()
@@ -133,6 +150,7 @@ public sealed class VirtualMachine : IAsyncDisposable
         var memory = new RamBacking(_media.Paths.Medium("memory"), IsShared: true);
         _qemu = await QemuProcess.StartAsync(_files, _media.Paths, QemuArguments.Build(_options, _files, _media.Paths, memory, _drives), cancellationToken);
         await Machines.BootAsync(_qemu, cancellationToken);
+        await PlugAllAsync(_qemu, cancellationToken);
     }
 
     private async Task RestoreAsync(CancellationToken cancellationToken)
@@ -141,6 +159,15 @@ public sealed class VirtualMachine : IAsyncDisposable
         List<string> arguments = QemuArguments.Build(_options, _files, _media.Paths, state.Ram, _drives);
         _qemu = await QemuProcess.StartAsync(_files, _media.Paths, arguments.Concat(["-incoming", "defer"]), cancellationToken);
         await state.RestoreAsync(_qemu, cancellationToken);
+        await PlugAllAsync(_qemu, cancellationToken);
         await _qemu.Control.RunAsync("cont", null, cancellationToken);
+    }
+
+    private async Task PlugAllAsync(QemuProcess qemu, CancellationToken cancellationToken)
+    {
+        for (int i = 0; i < _options.Nvdimms.Count; i++)
+            await Hotplug.PlugAsync(qemu.Control, _options.Nvdimms[i], i, _media.Paths.Medium($"nvdimm{i}"), cancellationToken);
+        for (int i = 0; i < _options.VirtioPmems.Count; i++)
+            await Hotplug.PlugAsync(qemu.Control, _options.VirtioPmems[i], i, _media.Paths.Medium($"pmem{i}"), cancellationToken);
     }
 }

@@ -6,7 +6,8 @@
 //   make                           makes volumes and waits for the power to be cut
 //   verify-made                    recovers, and holds the volumes against what make promised
 //   delete [--dax POLICY]          fills a volume with a secret, deletes it, and erases it slowly until it is killed
-//   finish                         recovers, erases the rest, and searches the medium and a new volume for the secret
+//   finish                         recovers, and erases the rest
+//   search-new                     searches a new volume over all space that is free for the secret
 //   publish                        makes a volume, if it is not there, and leaves it published
 //   examine                        recovers, and says what is wrong with the pool and its volumes
 // Exit code 3: the pool is refused.
@@ -49,6 +50,7 @@ try
         "publish" => await Steady.PublishAsync(pool, root),
         "examine" => await Steady.ExamineAsync(pool, root),
         "finish" => await SlowErasure.FinishAsync(pool, root),
+        "search-new" => await SlowErasure.SearchNewAsync(pool, root),
         _ => await UsageAsync(),
     };
 }
@@ -80,6 +82,6 @@ async Task<int> RunSuiteAsync()
 
 static async Task<int> UsageAsync()
 {
-    await Console.Error.WriteLineAsync("usage: [suite|churn|lives|verify|make|verify-made|delete|finish|publish|examine] --root DIRECTORY --pool name=…,kind=…,size=… [--only SCENARIO]… [--seed NUMBER] [--acts NUMBER] [--dax POLICY]");
+    await Console.Error.WriteLineAsync("usage: [suite|churn|lives|verify|make|verify-made|delete|finish|search-new|publish|examine] --root DIRECTORY --pool name=…,kind=…,size=… [--only SCENARIO]… [--seed NUMBER] [--acts NUMBER] [--dax POLICY]");
     return 2;
 }
