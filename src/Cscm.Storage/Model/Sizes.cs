@@ -9,5 +9,5 @@ public readonly record struct SizeRange(long RequiredBytes, long LimitBytes);
 /// <param name="AvailableBytes">Sum of what can still be allocated, over all volumes to come.</param>
 /// <param name="MaximumVolumeBytes">The largest single volume that a create would succeed with now.</param>
 /// <param name="MinimumVolumeBytes">The smallest volume the pool makes.</param>
-/// <param name="TotalBytes">The pool's share of its medium.</param>
+/// <param name="TotalBytes">The pool's share of its medium, or what the medium has of it.</param>
 public readonly record struct PoolCapacity(long AvailableBytes, long MaximumVolumeBytes, long MinimumVolumeBytes, long TotalBytes);

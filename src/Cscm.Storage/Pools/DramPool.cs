@@ -55,7 +55,7 @@ internal sealed class DramPool : IScmPool
     public PoolCapacity GetCapacity(AccessType access, string fileSystem)
     {
         long freeBytes = Sizes.RoundDown(Ledger.FreeBytes);
-        return new PoolCapacity(freeBytes, freeBytes, Sizes.StepBytes, Ledger.TotalBytes);
+        return new PoolCapacity(freeBytes, freeBytes, Sizes.StepBytes, Ledger.CapacityBytes);
     }
 
     public void CheckSettings(VolumeSettings settings)

@@ -68,11 +68,11 @@ internal sealed partial class FilePool : IBlockPool, ISnapshotPool
     {
         long freeBytes = Ledger.FreeBytes;
         if (access == AccessType.Block)
-            return new PoolCapacity(Sizes.RoundDown(freeBytes), Sizes.RoundDown(freeBytes), Sizes.StepBytes, Ledger.TotalBytes);
+            return new PoolCapacity(Sizes.RoundDown(freeBytes), Sizes.RoundDown(freeBytes), Sizes.StepBytes, Ledger.CapacityBytes);
         FileSystemFormat format = FileSystemFormat.Of(fileSystem);
         long smallestBytes = Math.Max(Sizes.StepBytes, Sizes.RoundDown(format.UsableBytes(format.MinimumBackingBytes)));
         long largestBytes = format.LargestCapacity(freeBytes);
-        return new PoolCapacity(largestBytes, largestBytes, smallestBytes, Ledger.TotalBytes);
+        return new PoolCapacity(largestBytes, largestBytes, smallestBytes, Ledger.CapacityBytes);
     }
 
     public void CheckSettings(VolumeSettings settings)

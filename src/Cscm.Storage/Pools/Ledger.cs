@@ -15,6 +15,16 @@ internal sealed class Ledger(long sizeBytes, Func<long> mediumFreeBytes)
 
     public long TotalBytes => sizeBytes;
 
+    /// <summary>What the pool can hold in all: its share, or what the medium has of it.</summary>
+    public long CapacityBytes
+    {
+        get
+        {
+            lock (_lock)
+                return Math.Min(sizeBytes, _chargedBytes + Math.Max(0, FreeUnderLock()));
+        }
+    }
+
     public long FreeBytes
     {
         get

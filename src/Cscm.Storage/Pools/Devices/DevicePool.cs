@@ -68,10 +68,10 @@ internal abstract partial class DevicePool : IBlockPool, ISnapshotPool, IErasing
     {
         long freeBytes = DeviceOf(Ledger.FreeBytes), largestBytes = DeviceOf(Math.Min(Ledger.FreeBytes, LargestBackingBytes));
         if (access == AccessType.Block)
-            return new PoolCapacity(freeBytes, largestBytes, DeviceOf(BackingFor(Sizes.StepBytes)), Ledger.TotalBytes);
+            return new PoolCapacity(freeBytes, largestBytes, DeviceOf(BackingFor(Sizes.StepBytes)), Ledger.CapacityBytes);
         FileSystemFormat format = FormatOf(fileSystem);
         long smallestBytes = Math.Max(Sizes.StepBytes, Sizes.RoundDown(format.UsableBytes(format.MinimumBackingBytes)));
-        return new PoolCapacity(format.LargestCapacity(freeBytes), format.LargestCapacity(largestBytes), smallestBytes, Ledger.TotalBytes);
+        return new PoolCapacity(format.LargestCapacity(freeBytes), format.LargestCapacity(largestBytes), smallestBytes, Ledger.CapacityBytes);
     }
 
     public virtual void CheckSettings(VolumeSettings settings)

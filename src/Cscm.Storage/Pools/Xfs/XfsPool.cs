@@ -84,7 +84,7 @@ internal sealed partial class XfsPool : ISnapshotPool, IErasingPool
         long freeBytes = Ledger.FreeBytes, largestBytes = Sizes.RoundDown(freeBytes);
         while (largestBytes > 0 && BackingFor(largestBytes) > freeBytes)
             largestBytes -= Sizes.StepBytes;
-        return new PoolCapacity(largestBytes, largestBytes, Sizes.StepBytes, Ledger.TotalBytes);
+        return new PoolCapacity(largestBytes, largestBytes, Sizes.StepBytes, Ledger.CapacityBytes);
     }
 
     public void CheckSettings(VolumeSettings settings)
