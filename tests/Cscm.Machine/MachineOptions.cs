@@ -48,7 +48,10 @@ public sealed record MachineOptions
     public long MemoryBytes { get; init; } = 2L << 30;
     public int Processors { get; init; } = 2;
 
-    /// <summary>A directory that appears read-only at <c>/payload</c>, .NET at <c>/usr/lib/dotnet</c> with it. At most 480 MiB.</summary>
+    /// <summary>
+    /// A directory that appears read-only at <c>/payload</c>, .NET at <c>/usr/lib/dotnet</c> with it. At most 480 MiB. Where it has a program
+    /// <c>warm</c> (tests/Cscm.Machine.Payload), the saved state holds processes that have started.
+    /// </summary>
     public string? PayloadDirectory { get; init; }
 
     /// <summary>Boots even where a saved state exists.</summary>

@@ -55,8 +55,8 @@ internal sealed record SavedState(string Directory)
         using (QemuProcess qemu = await QemuProcess.StartAsync(files, media.Paths, arguments, cancellationToken))
         {
             await Machines.BootAsync(qemu, cancellationToken);
-            if (options.PayloadDirectory is not null)
-                await WarmUpAsync(qemu, cancellationToken);
+            if (options.PayloadDirectory is string payload)
+                await PreparePayloadAsync(qemu, File.Exists(Path.Combine(payload, "warm")) ? s_warm : [], cancellationToken);
             await qemu.Control.RunAsync("stop", null, cancellationToken);
             await qemu.Control.MigrateAsync("migrate", incomplete.Devices, cancellationToken);
             await qemu.QuitAsync(cancellationToken);
@@ -64,10 +64,12 @@ internal sealed record SavedState(string Directory)
         System.IO.Directory.Move(incomplete.Directory, state.Directory);
     }
 
-    /// <summary>Programs that have started already and wait to be asked for: tests/vm/guest/program.c.</summary>
-    private static async Task WarmUpAsync(QemuProcess qemu, CancellationToken cancellationToken)
+    /// <param name="qemu">The machine.</param>
+    /// <param name="warm">Programs that have started already and wait to be asked for: tests/vm/guest/program.c.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    private static async Task PreparePayloadAsync(QemuProcess qemu, (string Program, int Count)[] warm, CancellationToken cancellationToken)
     {
-        foreach (string[] command in s_warm.Select(warm => new[] { "warm", warm.Program, $"{warm.Count}" }).Prepend(["mount-payload"]))
+        foreach (string[] command in warm.Select(warm => new[] { "warm", warm.Program, $"{warm.Count}" }).Prepend(["mount-payload"]))
         {
             GuestProcess process = await qemu.Agent.StartAsync(command, null, "/tmp", default, cancellationToken);
             (await process.WaitForExitAsync(cancellationToken)).EnsureSuccess();

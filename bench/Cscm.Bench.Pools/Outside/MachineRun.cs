@@ -27,7 +27,8 @@ internal static class MachineRun
             ndctl create-namespace --region=region1 --mode=fsdax --name=lvm
             ndctl create-namespace --region=region2 --mode=fsdax --name=raw
             """);
-        GuestProcess process = await machine.StartProcessAsync(["Cscm.Bench.Pools", "--inside"]);
+        // The machine's settings of .NET are for short programs; a driver lives long.
+        GuestProcess process = await machine.StartProcessAsync(["env", "-u", "DOTNET_TieredCompilation", "-u", "DOTNET_EnableDiagnostics", "Cscm.Bench.Pools", "--inside"]);
         ExecResult result = await process.WaitForExitAsync().WaitAsync(s_limit);
         await Console.Out.WriteAsync(result.Output);
         await Console.Error.WriteAsync(result.Error);
