@@ -69,19 +69,20 @@ public sealed class ConfigTests : IDisposable
 
     [Theory]
     [InlineData("current-context: gone\n", "gone")]
+#if UPSTREAM // KubernetesClient has words of its own.
+    [InlineData("{", "flow")]
+    [InlineData("clusters: []\n", "server host url")]
+#else
     [InlineData("{", "not YAML")]
     [InlineData("clusters: []\n", "current-context")]
+#endif
     public void A_kubeconfig_that_cannot_be_used_says_why(string text, string word)
     {
         string path = Path.Combine(_directory, "config");
         File.WriteAllText(path, text);
         InvalidDataException refusal = Assert.Throws<InvalidDataException>(() => ClusterConfig.Find(path));
-        Assert.Contains(path, refusal.Message, StringComparison.Ordinal);
-#if UPSTREAM // KubernetesClient has words of its own.
-        Assert.True(refusal.Message.Length > path.Length + word.Length, refusal.Message);
-#else
         Assert.Contains(word, refusal.Message, StringComparison.Ordinal);
-#endif
+        Assert.Contains(path, refusal.Message, StringComparison.Ordinal);
     }
 
     private static string Base64(string text) => Convert.ToBase64String(System.Text.Encoding.UTF8.GetBytes(text));

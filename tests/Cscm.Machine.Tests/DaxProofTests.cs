@@ -63,6 +63,14 @@ public sealed class DaxProofTests(DaxProofTests.Fixture fixture) : IClassFixture
     public void A_read_only_mount_is_left_untested()
         => Assert.Equal(ProofResult.Untested, fixture.Proof("read-only").MapSync);
 
+    /// <summary>smaps, which shows it of other memory, shows nothing of DAX on the machine's kernel.</summary>
+    [MachineTheory]
+    [InlineData("xfs", "2M")]
+    [InlineData("xfs-on-lvm-default", "4K")]
+    [InlineData("tmpfs", "4K")]
+    public void Stream_says_how_large_the_pages_of_its_memory_are(string mount, string pages)
+        => Assert.Contains($" pages={pages} ", fixture.Stream(mount), StringComparison.Ordinal);
+
     [MachineFact]
     public void The_probe_leaves_nothing_behind() => Assert.Equal("", fixture.LeftBehind);
 
@@ -72,6 +80,11 @@ public sealed class DaxProofTests(DaxProofTests.Fixture fixture) : IClassFixture
         private IReadOnlyDictionary<string, DaxProof> _proofs = new Dictionary<string, DaxProof>();
 
         public string LeftBehind { get; private set; } = "";
+
+        private readonly Dictionary<string, string> _streams = [];
+
+        /// <summary>What <c>cscm bench stream</c> said of memory in a mount.</summary>
+        public string Stream(string mount) => _streams[mount];
 
         public DaxProof Proof(string mount) => _proofs["/mnt/" + mount];
 
@@ -121,6 +134,8 @@ public sealed class DaxProofTests(DaxProofTests.Fixture fixture) : IClassFixture
             ExecResult probe = await machine.RunAsync(["cscm", "probe", "--json", .. mounts]);
             Assert.True(probe.ExitCode == 1, probe.Error);
             _proofs = DaxProofJson.Parse(probe.Output);
+            foreach (string mount in (string[])["xfs", "xfs-on-lvm-default", "tmpfs"])
+                _streams[mount] = await machine.MustRunAsync("cscm", "bench", "stream", "--path", "/mnt/" + mount, "--elements", "700000", "--repetitions", "1", "--machine");
             LeftBehind = await machine.MustRunScriptAsync("find /mnt/xfs /mnt/ext4-bigalloc /mnt/overlay /mnt/tmpfs -type f");
         }
 

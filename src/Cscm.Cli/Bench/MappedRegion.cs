@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Cscm.Storage.Proof;
 
 namespace Cscm.Cli.Bench;
 
@@ -13,7 +14,6 @@ internal sealed unsafe partial class MappedRegion : IDisposable
     private const int ProtectionNone = 0, ProtectionReadWrite = 3;
     private const int MapShared = 1, MapPrivate = 2, MapFixed = 0x10, MapAnonymous = 0x20, MapNoReserve = 0x4000;
     private const int AdviseForget = 4, AdviseHugePage = 14;
-    private const int ThisThread = 1;
     private const int SyncWait = 4;
 
     private readonly void* _reserved;
@@ -116,16 +116,10 @@ internal sealed unsafe partial class MappedRegion : IDisposable
         long sampleBytes = Math.Min(SizeBytes, (long)HugePageBytes * 16);
         if (Advise(Pointer, (nuint)sampleBytes, AdviseForget) != 0)
             throw Failed($"cannot unmap {sampleBytes} bytes");
-        long before = MinorFaults();
+        long before = PageFaults.Count();
         for (long offset = 0; offset < sampleBytes; offset += PageBytes)
             _ = Volatile.Read(ref Pointer[offset]);
-        return MinorFaults() - before < sampleBytes / PageBytes / 8;
-    }
-
-    private static long MinorFaults()
-    {
-        ResourceUsage usage;
-        return GetResourceUsage(ThisThread, &usage) == 0 ? usage.MinorFaults : throw Failed("cannot read the page-fault counter");
+        return PageFaults.Count() - before < sampleBytes / PageBytes / 8;
     }
 
     public void Dispose() => _ = Unmap(_reserved, _reservedBytes);
@@ -147,15 +141,4 @@ internal sealed unsafe partial class MappedRegion : IDisposable
     [LibraryImport("libc", EntryPoint = "msync", SetLastError = true)]
     [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
     private static partial int Sync(void* address, nuint length, int flags);
-
-    [LibraryImport("libc", EntryPoint = "getrusage", SetLastError = true)]
-    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
-    private static partial int GetResourceUsage(int who, ResourceUsage* usage);
-
-    /// <summary><c>struct rusage</c>, getrusage(2), on 64-bit machines: the field that is read here.</summary>
-    [StructLayout(LayoutKind.Explicit, Size = 144)]
-    private struct ResourceUsage
-    {
-        [FieldOffset(64)] public long MinorFaults;
-    }
 }

@@ -10,7 +10,7 @@ public sealed class StorageMetrics(IVolumeManager volumes) : IMetricsSource
     {
         IReadOnlyList<PoolInfo> pools = volumes.ListPools();
         IReadOnlyList<VolumeInfo> all = volumes.ListVolumes();
-        Each(text, "cscm_pool_size_bytes", "Space that the operator gave the pool.", pools, pool => pool.Capacity.TotalBytes);
+        Each(text, "cscm_pool_size_bytes", "Space that the operator gave the pool, as far as its medium has it.", pools, pool => pool.Capacity.TotalBytes);
         Each(text, "cscm_pool_available_bytes", "Space that new volumes can have.", pools, pool => pool.Capacity.AvailableBytes);
         Each(text, "cscm_pool_maximum_volume_bytes", "The largest volume that can be made now; far below what is available means fragmented.", pools, pool => pool.Capacity.MaximumVolumeBytes);
         Each(text, "cscm_pool_erasing_bytes", "Space of deleted volumes that is still to be zeroed.", pools, pool => pool.ErasingBytes);

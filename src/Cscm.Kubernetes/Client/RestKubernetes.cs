@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Globalization;
 using System.IO.Pipelines;
+using System.Net;
 using System.Runtime.CompilerServices;
 using System.Text;
 using System.Text.Json;
@@ -167,19 +168,29 @@ public sealed class RestKubernetes(ClusterConfig config, ApiStatistics? statisti
 
     private async Task<HttpResponseMessage> TryOnceAsync(ApiRequest request, CancellationToken cancellationToken)
     {
-        HttpResponseMessage response;
-        try
+        string? token = config.Token?.Current;
+        HttpResponseMessage response = await ExchangeAsync(request, cancellationToken);
+        if (response.StatusCode == HttpStatusCode.Unauthorized && token is not null && config.Token!.Renew(token))
         {
-            response = await _connection.SendAsync(request, cancellationToken);
-        }
-        catch (Exception e) when (e is HttpRequestException or IOException)
-        {
-            throw new KubernetesException(null, null, $"{request}: the API server at {config.Server} cannot be reached: {e.Message}", innerException: e);
+            response.Dispose();
+            response = await ExchangeAsync(request, cancellationToken);
         }
         if (response.IsSuccessStatusCode)
             return response;
         using (response)
             throw await RefusalAsync(request, response, cancellationToken);
+    }
+
+    private async Task<HttpResponseMessage> ExchangeAsync(ApiRequest request, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await _connection.SendAsync(request, cancellationToken);
+        }
+        catch (Exception e) when (e is HttpRequestException or IOException)
+        {
+            throw new KubernetesException(null, null, $"{request}: the API server at {config.Server} cannot be reached: {e.Message}", innerException: e);
+        }
     }
 
     private static async Task<KubernetesException> RefusalAsync(ApiRequest request, HttpResponseMessage response, CancellationToken cancellationToken)

@@ -14,23 +14,13 @@ internal sealed class ApiConnection(ClusterConfig config) : IDisposable
     /// <exception cref="IOException">The connection was lost.</exception>
     public async Task<HttpResponseMessage> SendAsync(ApiRequest request, CancellationToken cancellationToken)
     {
-        string? token = config.Token?.Current;
-        HttpResponseMessage response = await SendAsync(request, token, cancellationToken);
-        if (response.StatusCode != HttpStatusCode.Unauthorized || token is null || !config.Token!.Renew(token))
-            return response;
-        response.Dispose();
-        return await SendAsync(request, config.Token.Current, cancellationToken);
-    }
-
-    public void Dispose() => _http.Dispose();
-
-    private async Task<HttpResponseMessage> SendAsync(ApiRequest request, string? token, CancellationToken cancellationToken)
-    {
         using HttpRequestMessage message = request.ToMessage(config.Server);
-        if (token is not null)
+        if (config.Token?.Current is { } token)
             message.Headers.Authorization = new AuthenticationHeaderValue("Bearer", token);
         return await _http.SendAsync(message, cancellationToken);
     }
+
+    public void Dispose() => _http.Dispose();
 
     private static HttpMessageInvoker Open(ClusterConfig config)
     {

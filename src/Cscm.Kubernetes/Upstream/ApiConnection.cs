@@ -1,4 +1,3 @@
-using System.Net;
 using k8s.Authentication;
 using k8s.Exceptions;
 
@@ -12,18 +11,6 @@ internal sealed class ApiConnection(ClusterConfig config) : IDisposable
     /// <exception cref="HttpRequestException">The server cannot be reached.</exception>
     /// <exception cref="IOException">The connection was lost, or there is no way to log in.</exception>
     public async Task<HttpResponseMessage> SendAsync(ApiRequest request, CancellationToken cancellationToken)
-    {
-        string? token = config.Token?.Current;
-        HttpResponseMessage response = await SendOnceAsync(request, cancellationToken);
-        if (response.StatusCode != HttpStatusCode.Unauthorized || token is null || !config.Token!.Renew(token))
-            return response;
-        response.Dispose();
-        return await SendOnceAsync(request, cancellationToken);
-    }
-
-    public void Dispose() => _client.Dispose();
-
-    private async Task<HttpResponseMessage> SendOnceAsync(ApiRequest request, CancellationToken cancellationToken)
     {
         using HttpRequestMessage message = request.ToMessage(_client.BaseUri);
         if (_client.Credentials is ServiceClientCredentials credentials)
@@ -40,4 +27,6 @@ internal sealed class ApiConnection(ClusterConfig config) : IDisposable
         // A watch's answer has no end.
         return await _client.HttpClient.SendAsync(message, HttpCompletionOption.ResponseHeadersRead, cancellationToken);
     }
+
+    public void Dispose() => _client.Dispose();
 }

@@ -13,6 +13,7 @@ internal sealed class Ledger(long sizeBytes, Func<long> mediumFreeBytes)
     private long _chargedBytes;
     private long _unallocatedBytes;
 
+    /// <summary>The share, whatever the medium has.</summary>
     public long TotalBytes => sizeBytes;
 
     /// <summary>What the pool can hold in all: its share, or what the medium has of it.</summary>

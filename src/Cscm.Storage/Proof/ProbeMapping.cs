@@ -17,7 +17,6 @@ internal sealed unsafe partial class ProbeMapping : IDisposable
     private const int MapPrivateAnonymousNoReserve = 0x2 | 0x20 | 0x4000;
     private const int MapSharedValidateSync = 0x3 | 0x80000;
     private const int MapFixed = 0x10;
-    private const int ThisThread = 1;
     private const nint Failed = -1;
 
     private readonly nint _reserved;
@@ -63,21 +62,13 @@ internal sealed unsafe partial class ProbeMapping : IDisposable
     /// </summary>
     public long CountWriteFaults()
     {
-        long before = MinorFaults();
+        long before = PageFaults.Count();
         for (long offset = 0; offset < _sizeBytes; offset += PageBytes)
             _ = Fill(_start + offset, 1, 1);
-        return MinorFaults() - before;
+        return PageFaults.Count() - before;
     }
 
     public void Dispose() => _ = Unmap(_reserved, _reservedBytes);
-
-    private static long MinorFaults()
-    {
-        ResourceUsage usage;
-        if (GetResourceUsage(ThisThread, &usage) < 0)
-            LinuxException.ThrowLast("read the page-fault counter");
-        return usage.MinorFaults;
-    }
 
     [LibraryImport("libc", EntryPoint = "mmap", SetLastError = true)]
     private static partial nint Map(nint address, nint length, int protection, int flags, int fd, long offset);
@@ -87,14 +78,4 @@ internal sealed unsafe partial class ProbeMapping : IDisposable
 
     [LibraryImport("libc", EntryPoint = "munmap", SetLastError = true)]
     private static partial int Unmap(nint address, nint length);
-
-    [LibraryImport("libc", EntryPoint = "getrusage", SetLastError = true)]
-    private static partial int GetResourceUsage(int who, ResourceUsage* usage);
-
-    /// <summary><c>struct rusage</c>, getrusage(2), on 64-bit machines: the field that is read here.</summary>
-    [StructLayout(LayoutKind.Explicit, Size = 144)]
-    private struct ResourceUsage
-    {
-        [FieldOffset(64)] public long MinorFaults;
-    }
 }
