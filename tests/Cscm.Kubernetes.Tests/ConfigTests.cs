@@ -70,7 +70,7 @@ public sealed class ConfigTests : IDisposable
     [Theory]
     [InlineData("current-context: gone\n", "gone")]
 #if UPSTREAM // KubernetesClient has words of its own.
-    [InlineData("{", "flow")]
+    [InlineData("{", "While parsing")]
     [InlineData("clusters: []\n", "server host url")]
 #else
     [InlineData("{", "not YAML")]
