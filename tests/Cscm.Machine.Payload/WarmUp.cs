@@ -1,17 +1,56 @@
+using System.Runtime.InteropServices;
+
 namespace Cscm.Machine.Payload;
 
 /// <summary>A program's common paths, run once: what they load is loaded, and what is compiled late is compiled.</summary>
-internal static class WarmUp
+internal static partial class WarmUp
 {
+    private const int Terminate = 15;
+
     public static void Run(string program)
     {
-        string root = Directory.CreateTempSubdirectory("warm-").FullName;
-        string[] arguments = program == "cscm"
-            ? ["regions", "--json"]
-            : ["suite", "--root", root, "--pool", $"name=warm-{Environment.ProcessId},kind=dram,size=134217728", "--only", "a_volume_is_created_staged_published_measured_and_taken_away"];
+        string root = Directory.CreateTempSubdirectory("warm-").FullName, name = $"warm-{Environment.ProcessId}";
+        if (program == "cscm")
+        {
+            Must("regions", "--json");
+            ServeOnce(root, name);
+        }
+        else
+        {
+            Run(program, ["suite", "--root", root, "--pool", $"name={name},kind=dram,size=134217728", "--only", "a_volume_is_created_staged_published_measured_and_taken_away"]);
+        }
+        Directory.Delete(root, recursive: true);
+    }
+
+    /// <summary>Server and client of one process: whatever it will be asked to be.</summary>
+    private static void ServeOnce(string root, string name)
+    {
+        string socket = Path.Combine(root, "csi.sock");
+        string[] there = ["--endpoint", $"unix://{socket}"];
+        var serve = Task.Run(() => Programs.Run("cscm", ["serve", "--state", Path.Combine(root, "state"), "--pool", $"name={name},kind=dram,size=67108864", .. there]));
+        while (!File.Exists(socket) && !serve.IsCompleted)
+            Thread.Sleep(10);
+        Must(["pools", .. there]);
+        Must(["volumes", .. there]);
+        Check(Kill(Environment.ProcessId, Terminate));
+        Check(serve.Result);
+    }
+
+    private static void Must(params string[] arguments) => Run("cscm", arguments);
+
+    private static void Run(string program, string[] arguments)
+    {
         int code = Programs.Run(program, arguments);
         if (code != 0)
             throw new InvalidOperationException($"the warm-up's {program} {string.Join(' ', arguments)} ended with {code}");
-        Directory.Delete(root, recursive: true);
     }
+
+    private static void Check(int code)
+    {
+        if (code != 0)
+            throw new InvalidOperationException($"the warm-up's cscm serve ended with {code}");
+    }
+
+    [LibraryImport("libc", EntryPoint = "kill")]
+    private static partial int Kill(int process, int signal);
 }

@@ -1,7 +1,7 @@
 namespace Cscm.Machine.Tests;
 
 /// <summary>A volume is deleted and its erasure cut off. The next driver finishes it, and the medium holds nothing of it.</summary>
-public sealed class EraseTests
+public sealed class EraseTests : IClassFixture<SavedMachine>
 {
     private static readonly string[] s_pool = ["--root", "/state", "--pool", "name=fast,kind=xfs,size=1073741824,source=namespace:fast"];
 

@@ -1,7 +1,7 @@
 namespace Cscm.Machine.Tests;
 
 /// <summary>The operator's first minutes as README.md tells them, command by command, on an NVDIMM nobody has touched.</summary>
-public sealed class FirstMinutesTests
+public sealed class FirstMinutesTests : IClassFixture<SavedMachine>
 {
     private const long Mib = 1L << 20;
     private const string Heading = "## An operator's first ten minutes";

@@ -1,7 +1,7 @@
 namespace Cscm.Machine.Tests;
 
 /// <summary>The library's heap on a published volume: the platform's domain is detected, and a power cut leaves whole transactions.</summary>
-public sealed class HeapTests
+public sealed class HeapTests : IClassFixture<SavedMachine>
 {
     private static readonly string[] s_pool = ["--root", "/state", "--pool", "name=fast,kind=xfs,size=1073741824,source=namespace:fast"];
     private static readonly TimeSpan s_limit = TimeSpan.FromMinutes(5);

@@ -1,7 +1,7 @@
 namespace Cscm.Machine.Tests;
 
 /// <summary>What the other tests rely on in the machine itself.</summary>
-public sealed class MachineTests
+public sealed class MachineTests : IClassFixture<SavedMachine>
 {
     private const long Gib = 1L << 30;
 

@@ -2,7 +2,7 @@ using Cscm.Storage.Regions;
 
 namespace Cscm.Machine.Tests;
 
-public sealed class PersistenceDomainTests
+public sealed class PersistenceDomainTests : IClassFixture<SavedMachine>
 {
     [MachineTheory]
     [InlineData(PlatformPersistence.CpuCache, PersistenceDomain.CpuCache)]

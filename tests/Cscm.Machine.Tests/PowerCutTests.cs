@@ -7,7 +7,7 @@ namespace Cscm.Machine.Tests;
 /// The power is cut at random moments of volumes' lives. State and pool lie on NVDIMMs; what the driver had said to be done must be there
 /// after the next start. One cut of each by default; CSCM_POWER_CUTS=200 for as many of each.
 /// </summary>
-public sealed class PowerCutTests
+public sealed class PowerCutTests : IClassFixture<SavedMachine>
 {
     private const long Mib = 1L << 20;
     private const int Seed = 20161116;

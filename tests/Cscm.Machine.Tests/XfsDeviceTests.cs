@@ -1,7 +1,7 @@
 namespace Cscm.Machine.Tests;
 
 /// <summary>Which devices an xfs pool takes: blank ones and its own.</summary>
-public sealed class XfsDeviceTests
+public sealed class XfsDeviceTests : IClassFixture<SavedMachine>
 {
     private const long Mib = 1L << 20;
     private const string Life = "a_volume_is_created_staged_published_measured_and_taken_away";

@@ -30,6 +30,22 @@ internal static class Hotplug
         await control.RunAsync("device_add", device, cancellationToken);
     }
 
+    public static async Task PlugAsync(QmpConnection control, CxlDevice cxl, string file, string labels, CancellationToken cancellationToken)
+    {
+        await AddBackingAsync(control, "cxl-file", file, cxl.SizeBytes, cancellationToken);
+        await AddBackingAsync(control, "cxl-label-file", labels, CxlDevice.LabelBytes, cancellationToken);
+        var device = new JsonObject
+        {
+            ["driver"] = "cxl-type3",
+            ["id"] = "cxl",
+            ["bus"] = QemuArguments.CxlPort,
+            ["persistent-memdev"] = "cxl-file",
+            ["lsa"] = "cxl-label-file",
+            ["sn"] = 1,
+        };
+        await control.RunAsync("device_add", device, cancellationToken);
+    }
+
     private static async Task AddBackingAsync(QmpConnection control, string id, string file, long sizeBytes, CancellationToken cancellationToken)
         => await control.RunAsync(
             "object-add",

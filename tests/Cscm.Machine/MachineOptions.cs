@@ -34,16 +34,19 @@ public sealed record Nvdimm(long SizeBytes)
 /// <summary>Memory that the host's page cache backs and that only a flush request makes durable.</summary>
 public sealed record VirtioPmem(long SizeBytes);
 
-/// <summary>A CXL type 3 memory device with persistent capacity. Machines that have one are booted, not restored.</summary>
+/// <summary>A CXL type 3 memory device with persistent capacity.</summary>
 /// <param name="SizeBytes">A multiple of 256 MiB.</param>
-public sealed record CxlDevice(long SizeBytes);
+public sealed record CxlDevice(long SizeBytes)
+{
+    internal const long LabelBytes = 1 << 20;
+}
 
 /// <summary>What to start. The state after boot is saved per set of options and restored from then on.</summary>
 public sealed record MachineOptions
 {
     public IReadOnlyList<Nvdimm> Nvdimms { get; init; } = [];
     public IReadOnlyList<VirtioPmem> VirtioPmems { get; init; } = [];
-    public IReadOnlyList<CxlDevice> CxlDevices { get; init; } = [];
+    public CxlDevice? Cxl { get; init; }
     public PlatformPersistence Persistence { get; init; } = PlatformPersistence.MemoryController;
     public long MemoryBytes { get; init; } = 2L << 30;
     public int Processors { get; init; } = 2;

@@ -20,28 +20,28 @@ internal static class QemuArguments
     /// <summary>Drives have one size, so that any content fits any saved state.</summary>
     public const long DriveBytes = 512L << 20;
 
+    public const string CxlPort = "cxl-port";
+
     /// <summary>Devices that can be plugged beside NVDIMMs, whose slots are part of the memory's.</summary>
     private const int VirtioSlots = 2;
 
     public static List<string> Build(MachineOptions options, MachineFiles files, MachinePaths paths, RamBacking ram, Drives drives)
     {
-        bool hasCxl = options.CxlDevices.Count > 0;
         int numaNodes = options.Nvdimms.Max(nvdimm => nvdimm.NumaNode) + 1 ?? 0;
-        string machine = "q35,nvdimm=on"
+        string machine = "q35,nvdimm=on,cxl=on,cxl-fmw.0.targets.0=cxl-bridge,cxl-fmw.0.size=4G"
             + options.Persistence switch
             {
                 PlatformPersistence.CpuCache => ",nvdimm-persistence=cpu",
                 PlatformPersistence.MemoryController => ",nvdimm-persistence=mem-ctrl",
                 _ => "",
             }
-            + (numaNodes == 0 ? ",memory-backend=ram" : "")
-            + (hasCxl ? ",cxl=on,cxl-fmw.0.targets.0=cxl-bridge,cxl-fmw.0.size=4G" : "");
+            + (numaNodes == 0 ? ",memory-backend=ram" : "");
         List<string> arguments =
         [
             "-machine", machine,
             "-accel", files.UsesKvm ? "kvm" : "tcg,thread=multi",
             // Linux makes CXL regions only where it need not fear a hypervisor that cannot invalidate caches.
-            "-cpu", (files.UsesKvm ? "host" : "max") + (hasCxl ? ",-hypervisor" : ""),
+            "-cpu", (files.UsesKvm ? "host" : "max") + ",-hypervisor",
             "-smp", $"{options.Processors}",
             "-m", $"{options.MemoryBytes >> 20}M,slots=16,maxmem=128G",
             "-object", FileBacking("ram", ram.File, options.MemoryBytes, ram.IsShared),
@@ -56,8 +56,8 @@ internal static class QemuArguments
         AddNumaNodes(arguments, numaNodes, options.Processors);
         for (int i = 0; i < VirtioSlots; i++)
             arguments.AddRange(["-device", $"pcie-root-port,id={VirtioSlot(i)},chassis={i + 1},slot={i + 1}"]);
-        if (hasCxl)
-            AddCxl(arguments, options.CxlDevices, paths);
+        arguments.AddRange(["-device", "pxb-cxl,id=cxl-bridge,bus=pcie.0,bus_nr=12"]);
+        arguments.AddRange(["-device", $"cxl-rp,id={CxlPort},bus=cxl-bridge,chassis=0,slot={VirtioSlots + 1}"]);
         return arguments;
     }
 
@@ -65,11 +65,9 @@ internal static class QemuArguments
     public static IEnumerable<(string Path, long SizeBytes)> Media(MachineOptions options, MachinePaths paths)
         => options.Nvdimms.Select((nvdimm, i) => (paths.Medium($"nvdimm{i}"), nvdimm.FileBytes))
             .Concat(options.VirtioPmems.Select((pmem, i) => (paths.Medium($"pmem{i}"), pmem.SizeBytes)))
-            .Concat(options.CxlDevices.SelectMany((cxl, i) => new[] { (paths.Medium($"cxl{i}"), cxl.SizeBytes), (paths.Medium($"cxl-labels{i}"), CxlLabelBytes) }));
+            .Concat(options.Cxl is { } cxl ? [(paths.Medium("cxl"), cxl.SizeBytes), (paths.Medium("cxl-labels"), CxlDevice.LabelBytes)] : []);
 
     public static string VirtioSlot(int index) => $"virtio-slot{index}";
-
-    private const long CxlLabelBytes = 1 << 20;
 
     private static string FileBacking(string id, string file, long sizeBytes, bool isShared)
         => $"memory-backend-file,id={id},size={sizeBytes},mem-path={file},share={(isShared ? "on" : "off")}";
@@ -84,17 +82,5 @@ internal static class QemuArguments
     {
         for (int node = 0; node < count; node++)
             arguments.AddRange(["-numa", node == 0 ? $"node,nodeid=0,cpus=0-{processors - 1},memdev=ram" : $"node,nodeid={node}"]);
-    }
-
-    private static void AddCxl(List<string> arguments, IReadOnlyList<CxlDevice> devices, MachinePaths paths)
-    {
-        arguments.AddRange(["-device", "pxb-cxl,id=cxl-bridge,bus=pcie.0,bus_nr=12"]);
-        for (int i = 0; i < devices.Count; i++)
-        {
-            arguments.AddRange(["-object", FileBacking($"cxl-file{i}", paths.Medium($"cxl{i}"), devices[i].SizeBytes, isShared: true)]);
-            arguments.AddRange(["-object", FileBacking($"cxl-label-file{i}", paths.Medium($"cxl-labels{i}"), CxlLabelBytes, isShared: true)]);
-            arguments.AddRange(["-device", $"cxl-rp,id=cxl-port{i},bus=cxl-bridge,port={i},chassis=0,slot={i + 2}"]);
-            arguments.AddRange(["-device", $"cxl-type3,id=cxl{i},bus=cxl-port{i},persistent-memdev=cxl-file{i},lsa=cxl-label-file{i},sn={i + 1}"]);
-        }
     }
 }

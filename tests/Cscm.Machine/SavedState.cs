@@ -10,7 +10,7 @@ namespace Cscm.Machine;
 internal sealed record SavedState(string Directory)
 {
     /// <summary>Per program, as many processes as a scenario starts; a later one starts from cold.</summary>
-    private static readonly (string Program, int Count)[] s_warm = [("cscm", 10), ("Cscm.Storage.Conformance", 5)];
+    private static readonly (string Program, int Count)[] s_warm = [("cscm", 11), ("Cscm.Storage.Conformance", 6)];
 
     private const int SaveAttempts = 3;
 

@@ -37,7 +37,7 @@ public sealed class VirtualMachine : IAsyncDisposable
             throw new MachineException("the machine is running");
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         limit.CancelAfter(s_startLimit);
-        if (_options.ColdBoot || _options.CxlDevices.Count > 0)
+        if (_options.ColdBoot)
         {
             await _steps.TimeAsync("(boot)", () => BootAsync(limit.Token));
             if (_options.PayloadDirectory is not null)
@@ -47,7 +47,7 @@ public sealed class VirtualMachine : IAsyncDisposable
             await _steps.TimeAsync("(restore)", () => RestoreAsync(limit.Token));
         _steps.Process = _qemu;
         await _steps.TimeAsync("(refresh)", () => Running.Agent.RefreshAsync(limit.Token));
-        (await RunAsync(["start", $"{_options.Nvdimms.Count}", $"{_options.VirtioPmems.Count}"], cancellationToken: limit.Token)).EnsureSuccess();
+        (await RunAsync(["start", $"{_options.Nvdimms.Count}", $"{_options.VirtioPmems.Count}", _options.Cxl is null ? "0" : "1"], cancellationToken: limit.Token)).EnsureSuccess();
     }
 
     /// <summary>Runs a command to its end.</summary>
@@ -169,5 +169,7 @@ public sealed class VirtualMachine : IAsyncDisposable
             await Hotplug.PlugAsync(qemu.Control, _options.Nvdimms[i], i, _media.Paths.Medium($"nvdimm{i}"), cancellationToken);
         for (int i = 0; i < _options.VirtioPmems.Count; i++)
             await Hotplug.PlugAsync(qemu.Control, _options.VirtioPmems[i], i, _media.Paths.Medium($"pmem{i}"), cancellationToken);
+        if (_options.Cxl is { } cxl)
+            await Hotplug.PlugAsync(qemu.Control, cxl, _media.Paths.Medium("cxl"), _media.Paths.Medium("cxl-labels"), cancellationToken);
     }
 }

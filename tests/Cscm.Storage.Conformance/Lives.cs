@@ -11,6 +11,9 @@ internal static class Lives
 {
     private const long GranuleBytes = 2 * Bed.MiB, SectorBytes = 512;
 
+    /// <summary>From so many on the offer is put to the proof half way too.</summary>
+    private const int LongActs = 10;
+
     /// <summary>The smallest XFS, with room for a probe.</summary>
     private const long XfsVolumeBytes = 320 * Bed.MiB;
 
@@ -23,9 +26,9 @@ internal static class Lives
         var random = new Random(seed);
         var volumes = new List<VolumeInfo>();
         int made = 0, grown = 0, removed = 0, refused = 0, newPieces = 0, grownPieces = 0;
+        LvmLayout? layout = await ReadLayoutAsync();
         for (int act = 1; act <= acts; act++)
         {
-            LvmLayout? layout = pool.Kind == PoolKind.Lvm ? await LvmLayout.ReadAsync() : null;
             long freeBytes = bed.Pool.Capacity.AvailableBytes;
             int choice = freeBytes < before.AvailableBytes / 10 ? 2 : freeBytes > before.AvailableBytes / 2 ? 0 : random.Next(3);
             if (choice == 0 || volumes.Count == 0)
@@ -34,7 +37,7 @@ internal static class Lives
                 {
                     volumes.Add(await MakeAsync(bed, Math.Min(bed.Pool.Capacity.MaximumVolumeBytes, bed.SmallBytes + (random.Next(48) * GranuleBytes))));
                     made++;
-                    newPieces += layout?.RequirePolicy(await LvmLayout.ReadAsync()) ?? 0;
+                    newPieces += await RequirePolicyAsync();
                 }
             }
             else if (choice == 1)
@@ -42,7 +45,7 @@ internal static class Lives
                 bool hasGrown = await TryGrowAsync(bed, volumes[random.Next(volumes.Count)]);
                 (grown, refused) = hasGrown ? (grown + 1, refused) : (grown, refused + 1);
                 if (hasGrown)
-                    grownPieces += layout?.RequirePolicy(await LvmLayout.ReadAsync()) ?? 0;
+                    grownPieces += await RequirePolicyAsync();
             }
             else
             {
@@ -50,12 +53,13 @@ internal static class Lives
                 volumes.Remove(gone);
                 await bed.DeleteAsync(gone);
                 await bed.SettleAsync();
+                layout = await ReadLayoutAsync();
                 removed++;
             }
-            if (act == acts / 2 || act == acts)
+            if (act == acts || (act == acts / 2 && acts >= LongActs))
                 await RequireTrueOfferAsync(bed, $"after {act} acts");
         }
-        int pieces = pool.Kind == PoolKind.Lvm ? (await LvmLayout.ReadAsync()).Pieces : volumes.Count;
+        int pieces = layout?.Pieces ?? volumes.Count;
         PoolCapacity full = bed.Pool.Capacity;
         await Console.Out.WriteLineAsync(
             $"made={made} grown={grown} refused={refused} removed={removed} left={volumes.Count} available_bytes={full.AvailableBytes} largest_bytes={full.MaximumVolumeBytes} pieces={pieces} new_pieces={newPieces} grown_pieces={grownPieces}");
@@ -77,6 +81,14 @@ internal static class Lives
         Require.Equal(before, bed.Pool.Capacity);
         await Console.Out.WriteLineAsync("whole again");
         return 0;
+
+        async Task<LvmLayout?> ReadLayoutAsync() => pool.Kind == PoolKind.Lvm ? await LvmLayout.ReadAsync() : null;
+
+        async Task<int> RequirePolicyAsync()
+        {
+            (LvmLayout? before, layout) = (layout, await ReadLayoutAsync());
+            return before?.RequirePolicy(layout!) ?? 0;
+        }
     }
 
     /// <summary>Makes a volume, and where volumes share a file system takes all of the space that it was promised.</summary>

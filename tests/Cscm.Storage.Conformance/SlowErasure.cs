@@ -5,10 +5,11 @@ namespace Cscm.Storage.Conformance;
 /// <summary>A tenant's secret, deleted while its erasure is cut off: by SIGKILL, or with the power.</summary>
 internal static class SlowErasure
 {
-    private const long SecretBytes = 64L << 20;
+    private const long SecretBytes = 32L << 20;
 
     /// <summary>Slow enough to be interrupted, fast enough to have begun.</summary>
     private const long BytesPerSecond = 8L << 20;
+    private static readonly TimeSpan s_begun = TimeSpan.FromMilliseconds(500);
 
     public static async Task<int> DeleteAsync(PoolOptions pool, string root, DaxPolicy? dax)
     {
@@ -19,7 +20,7 @@ internal static class SlowErasure
         long start = Stopwatch.GetTimestamp();
         await bed.Manager.DeleteVolumeAsync(volume.Id, CancellationToken.None);
         await Console.Out.WriteLineAsync($"deleted_ms={Stopwatch.GetElapsedTime(start).TotalMilliseconds:F0} erasing_bytes={bed.Pool.ErasingBytes}");
-        await Task.Delay(TimeSpan.FromSeconds(1));
+        await Task.Delay(s_begun);
         await Console.Out.WriteLineAsync("erasing");
         await Task.Delay(Timeout.Infinite);
         return 1;

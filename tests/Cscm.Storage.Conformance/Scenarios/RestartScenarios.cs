@@ -3,16 +3,27 @@ namespace Cscm.Storage.Conformance;
 /// <summary>The driver ends, orderly or at any step of a call, and another one starts over what is there.</summary>
 internal static class RestartScenarios
 {
+    /// <summary>A call's steps are shared out among so many scenarios: each dies at every third, so that none takes long on a slow machine.</summary>
+    private const int Parts = 3;
+
     public static IReadOnlyList<Scenario> All { get; } =
     [
         new("a_restart_finds_volumes_mounts_and_content", Traits.None, RestartAsync),
-        new("a_create_converges_wherever_the_driver_died", Traits.None, DieWhileCreatingAsync),
-        new("a_growth_converges_wherever_the_driver_died", Traits.None, DieWhileGrowingAsync),
-        new("a_publish_converges_wherever_the_driver_died", Traits.None, DieWhilePublishingAsync),
-        new("a_snapshot_converges_wherever_the_driver_died", Traits.Snapshots, DieWhileSnapshottingAsync),
-        new("a_snapshots_removal_converges_wherever_the_driver_died", Traits.Snapshots, DieWhileRemovingSnapshotAsync),
-        new("a_clone_converges_wherever_the_driver_died", Traits.Snapshots, DieWhileCloningAsync),
+        .. Enumerable.Range(0, Parts).SelectMany(DieAtEveryThirdStep),
     ];
+
+    private static IEnumerable<Scenario> DieAtEveryThirdStep(int part) =>
+    [
+        Dying("a_create", Traits.None, DieWhileCreatingAsync, part),
+        Dying("a_growth", Traits.None, DieWhileGrowingAsync, part),
+        Dying("a_publish", Traits.None, DieWhilePublishingAsync, part),
+        Dying("a_snapshot", Traits.Snapshots, DieWhileSnapshottingAsync, part),
+        Dying("a_snapshots_removal", Traits.Snapshots, DieWhileRemovingSnapshotAsync, part),
+        Dying("a_clone", Traits.Snapshots, DieWhileCloningAsync, part),
+    ];
+
+    private static Scenario Dying(string call, Traits needs, Func<Bed, int, Task> story, int part)
+        => new($"{call}_converges_wherever_the_driver_died_{part + 1}_of_{Parts}", needs, bed => story(bed, part));
 
     private static async Task RestartAsync(Bed bed)
     {
@@ -29,7 +40,7 @@ internal static class RestartScenarios
         await bed.DeleteAsync(volume);
     }
 
-    private static Task DieWhileCreatingAsync(Bed bed) => AtEveryStepAsync(bed, async died =>
+    private static Task DieWhileCreatingAsync(Bed bed, int part) => AtEveryThirdStepAsync(bed, part, async died =>
     {
         string name = bed.NewName();
         bool isOver = await died(() => bed.CreateAsync(name));
@@ -37,7 +48,7 @@ internal static class RestartScenarios
         return isOver;
     });
 
-    private static Task DieWhileGrowingAsync(Bed bed) => AtEveryStepAsync(bed, async died =>
+    private static Task DieWhileGrowingAsync(Bed bed, int part) => AtEveryThirdStepAsync(bed, part, async died =>
     {
         VolumeInfo volume = await bed.CreateAsync();
         var size = new SizeRange(2 * bed.SmallBytes, 0);
@@ -48,7 +59,7 @@ internal static class RestartScenarios
         return isOver;
     });
 
-    private static Task DieWhilePublishingAsync(Bed bed) => AtEveryStepAsync(bed, async died =>
+    private static Task DieWhilePublishingAsync(Bed bed, int part) => AtEveryThirdStepAsync(bed, part, async died =>
     {
         VolumeInfo volume = await bed.CreateAsync();
         bool isOver = await died(async () =>
@@ -62,12 +73,12 @@ internal static class RestartScenarios
         return isOver;
     });
 
-    private static async Task DieWhileSnapshottingAsync(Bed bed)
+    private static async Task DieWhileSnapshottingAsync(Bed bed, int part)
     {
         VolumeInfo volume = await bed.CreateAsync();
         string target = await bed.PublishAsync(volume);
         await File.WriteAllTextAsync(Path.Combine(target, "record"), "kept");
-        await AtEveryStepAsync(bed, async died =>
+        await AtEveryThirdStepAsync(bed, part, async died =>
         {
             string name = bed.NewName();
             bool isOver = await died(() => bed.Manager.CreateSnapshotAsync(name, volume.Id, CancellationToken.None));
@@ -83,10 +94,10 @@ internal static class RestartScenarios
         await bed.DeleteAsync(volume);
     }
 
-    private static async Task DieWhileRemovingSnapshotAsync(Bed bed)
+    private static async Task DieWhileRemovingSnapshotAsync(Bed bed, int part)
     {
         VolumeInfo volume = await bed.CreateAsync();
-        await AtEveryStepAsync(bed, async died =>
+        await AtEveryThirdStepAsync(bed, part, async died =>
         {
             SnapshotInfo snapshot = await bed.Manager.CreateSnapshotAsync(bed.NewName(), volume.Id, CancellationToken.None);
             bool isOver = await died(() => bed.Manager.DeleteSnapshotAsync(snapshot.Id, CancellationToken.None));
@@ -97,12 +108,12 @@ internal static class RestartScenarios
         await bed.DeleteAsync(volume);
     }
 
-    private static async Task DieWhileCloningAsync(Bed bed)
+    private static async Task DieWhileCloningAsync(Bed bed, int part)
     {
         VolumeInfo volume = await bed.CreateAsync();
         await File.WriteAllTextAsync(Path.Combine(await bed.PublishAsync(volume), "record"), "kept");
         var source = new ContentSource(ContentSourceKind.Volume, volume.Id);
-        await AtEveryStepAsync(bed, async died =>
+        await AtEveryThirdStepAsync(bed, part, async died =>
         {
             string name = bed.NewName();
             bool isOver = await died(() => bed.CreateAsync(name, source: source));
@@ -115,10 +126,10 @@ internal static class RestartScenarios
     }
 
     /// <summary>Repeats a story, in which the driver dies at a later step each time, until the call gets through.</summary>
-    private static async Task AtEveryStepAsync(Bed bed, Func<Func<Func<Task>, Task<bool>>, Task<bool>> story)
+    private static async Task AtEveryThirdStepAsync(Bed bed, int part, Func<Func<Func<Task>, Task<bool>>, Task<bool>> story)
     {
         const int MostSteps = 100;
-        for (int step = 0; step < MostSteps; step++)
+        for (int step = part; step < MostSteps; step += Parts)
         {
             string? diedBefore = null;
             try
