@@ -7,6 +7,9 @@ internal static partial class WarmUp
 {
     private const int Terminate = 15;
 
+    private static readonly string[] s_scenarios =
+        ["a_volume_is_created_staged_published_measured_and_taken_away", "a_restart_finds_volumes_mounts_and_content", "a_volume_at_rest_is_copied"];
+
     public static void Run(string program)
     {
         string root = Directory.CreateTempSubdirectory("warm-").FullName, name = $"warm-{Environment.ProcessId}";
@@ -17,7 +20,8 @@ internal static partial class WarmUp
         }
         else
         {
-            Run(program, ["suite", "--root", root, "--pool", $"name={name},kind=dram,size=134217728", "--only", "a_volume_is_created_staged_published_measured_and_taken_away"]);
+            foreach (string kind in new[] { "dram", "file" })
+                Run(program, ["suite", "--root", Path.Combine(root, kind), "--pool", $"name={name},kind={kind},size=134217728", .. s_scenarios.SelectMany(scenario => new[] { "--only", scenario })]);
         }
         Directory.Delete(root, recursive: true);
     }
