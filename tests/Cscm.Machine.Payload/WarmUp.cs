@@ -15,13 +15,14 @@ internal static partial class WarmUp
         string root = Directory.CreateTempSubdirectory("warm-").FullName, name = $"warm-{Environment.ProcessId}";
         if (program == "cscm")
         {
-            Must("regions", "--json");
+            Run("cscm", "regions", "--json");
             ServeOnce(root, name);
         }
         else
         {
+            string[] only = [.. s_scenarios.SelectMany(scenario => new[] { "--only", scenario })];
             foreach (string kind in new[] { "dram", "file" })
-                Run(program, ["suite", "--root", Path.Combine(root, kind), "--pool", $"name={name},kind={kind},size=134217728", .. s_scenarios.SelectMany(scenario => new[] { "--only", scenario })]);
+                Run(program, ["suite", "--root", Path.Combine(root, kind), "--pool", $"name={name},kind={kind},size=134217728", .. only]);
         }
         Directory.Delete(root, recursive: true);
     }
@@ -34,25 +35,18 @@ internal static partial class WarmUp
         var serve = Task.Run(() => Programs.Run("cscm", ["serve", "--state", Path.Combine(root, "state"), "--pool", $"name={name},kind=dram,size=67108864", .. there]));
         while (!File.Exists(socket) && !serve.IsCompleted)
             Thread.Sleep(10);
-        Must(["pools", .. there]);
-        Must(["volumes", .. there]);
-        Check(Kill(Environment.ProcessId, Terminate));
-        Check(serve.Result);
+        Run("cscm", ["pools", .. there]);
+        Run("cscm", ["volumes", .. there]);
+        Require(Kill(Environment.ProcessId, Terminate), "end to cscm serve");
+        Require(serve.Result, "cscm serve");
     }
 
-    private static void Must(params string[] arguments) => Run("cscm", arguments);
+    private static void Run(string program, params string[] arguments) => Require(Programs.Run(program, arguments), $"{program} {string.Join(' ', arguments)}");
 
-    private static void Run(string program, string[] arguments)
-    {
-        int code = Programs.Run(program, arguments);
-        if (code != 0)
-            throw new InvalidOperationException($"the warm-up's {program} {string.Join(' ', arguments)} ended with {code}");
-    }
-
-    private static void Check(int code)
+    private static void Require(int code, string what)
     {
         if (code != 0)
-            throw new InvalidOperationException($"the warm-up's cscm serve ended with {code}");
+            throw new InvalidOperationException($"the warm-up's {what} ended with {code}");
     }
 
     [LibraryImport("libc", EntryPoint = "kill")]

@@ -117,18 +117,24 @@ public sealed class CostTests
             "allocate and free" => _ => Allocate(isFilled: false),
             _ => _ => Allocate(isFilled: true),
         };
-        const int count = 30_000;
-        // Removing ends with the empty tree: every leaf is freed.
-        for (int i = 0; i < 2 * count && name is "look up" or "remove"; i++)
+        const int count = 30_000, rounds = 3;
+        // Removing may end with the empty tree: every leaf is freed.
+        for (int i = 0; i < (rounds + 1) * count && name is "look up" or "remove"; i++)
         {
             tree.Set(Scramble(i), i);
         }
 
         Repeat(count);
-        long before = GC.GetAllocatedBytesForCurrentThread();
-        Repeat(count);
-        long bytes = GC.GetAllocatedBytesForCurrentThread() - before;
+        // A thread that waits for another for the first time makes an object, once: only what every round allocates is the operation's.
+        long bytes = Enumerable.Range(0, rounds).Min(_ => BytesOfRound());
         Assert.Equal(0, Math.Round((double)bytes / count, 2));
+
+        long BytesOfRound()
+        {
+            long before = GC.GetAllocatedBytesForCurrentThread();
+            Repeat(count);
+            return GC.GetAllocatedBytesForCurrentThread() - before;
+        }
 
         void Repeat(int times)
         {

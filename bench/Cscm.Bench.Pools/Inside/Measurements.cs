@@ -31,39 +31,51 @@ internal sealed class Measurements
             + $"delete_returns_s={deleteSeconds:0.000} erase_vs_blkdiscard={erase:0.00} stream_in_container_vs_outside={stream:0.000}");
     }
 
+    /// <summary>In an order shuffled anew each round: whoever comes first after the erasure of the round before meets cold caches.</summary>
     /// <returns>Our time over that of a volume made by hand, and over that of one that is as durable as ours.</returns>
     private async Task<(double Plain, double Durable)> CreateVersusByHandAsync()
     {
         var hand = new ByHand(Root, Path.Combine(Root, "state/pools", Driver.XfsPool, "medium"));
-        var ours = new List<double>();
-        var plain = new List<double>();
-        var durable = new List<double>();
+        List<double> ours = [], plain = [], durable = [];
+        (List<double> Times, Func<int, Task<double>> Turn)[] contestants =
+        [
+            (ours, OurTurnAsync), (plain, round => Task.FromResult(HandsTurn(round, isDurable: false))), (durable, round => Task.FromResult(HandsTurn(round, isDurable: true))),
+        ];
         for (int round = -WarmUpRounds; round < Rounds; round++)
         {
-            VolumeInfo? volume = null;
             if (round == 0)
                 _driver.Steps.Take();
-            double our = await TimeAsync(async () =>
+            Random.Shared.Shuffle(contestants);
+            foreach ((List<double> times, Func<int, Task<double>> turn) in contestants)
             {
-                volume = await _driver.CreateAsync($"round{round}", 64 * MiB);
-                await _driver.PublishAsync(volume);
-            });
-            double onlyMade = Numbers.SecondsOf(() => hand.Make(round, 64 * MiB, isDurable: false));
-            hand.Remove(round);
-            double madeDurable = Numbers.SecondsOf(() => hand.Make(round, 64 * MiB, isDurable: true));
-            await _driver.UnpublishAsync(volume!);
-            await _driver.DeleteAsync(volume!);
-            hand.Remove(round);
+                double seconds = await turn(round);
+                if (round >= 0)
+                    times.Add(seconds);
+            }
             await _driver.WhenErasedAsync();
-            if (round < 0)
-                continue;
-            ours.Add(our);
-            plain.Add(onlyMade);
-            durable.Add(madeDurable);
         }
         Console.WriteLine($"xfs: create + stage + publish {Numbers.Median(ours) * 1e3:0.0} ms, by hand {Numbers.Median(plain) * 1e3:0.0} ms, by hand and synced {Numbers.Median(durable) * 1e3:0.0} ms");
         Console.WriteLine($"xfs: milliseconds from step to step: {_driver.Steps.Take()}");
         return (Numbers.Median(ours.Zip(plain, (our, their) => our / their)), Numbers.Median(ours.Zip(durable, (our, their) => our / their)));
+
+        async Task<double> OurTurnAsync(int round)
+        {
+            VolumeInfo? volume = null;
+            double seconds = await TimeAsync(async () =>
+            {
+                volume = await _driver.CreateAsync($"round{round}", 64 * MiB);
+                await _driver.PublishAsync(volume);
+            });
+            await RemoveAsync(volume!);
+            return seconds;
+        }
+
+        double HandsTurn(int round, bool isDurable)
+        {
+            double seconds = Numbers.SecondsOf(() => hand.Make(round, 64 * MiB, isDurable));
+            hand.Remove(round);
+            return seconds;
+        }
     }
 
     private async Task<double> ToolShareAsync()
@@ -139,16 +151,41 @@ internal sealed class Measurements
         return Numbers.Median(ratios);
     }
 
+    /// <summary>The last of many against few, before and after: a machine that grew faster or slower meanwhile must not count.</summary>
     private async Task<double> GrowthAsync()
     {
-        var seconds = new List<double>();
-        for (int i = 0; i < ManyVolumes; i++)
+        var volumes = new List<VolumeInfo>();
+        double before = await MakeSampleAsync();
+        while (volumes.Count < ManyVolumes - Sample)
+            await MakeAsync();
+        double last = await MakeSampleAsync();
+        foreach (VolumeInfo volume in volumes)
+            await RemoveAsync(volume);
+        await _driver.WhenErasedAsync();
+        double after = await MakeSampleAsync();
+        Console.WriteLine($"xfs: the first {Sample} of {ManyVolumes} volumes took {before * 1e3:0.0} ms each, the last {last * 1e3:0.0} ms, the first of the next {after * 1e3:0.0} ms");
+        return last / ((before + after) / 2);
+
+        async Task<double> MakeSampleAsync()
         {
-            seconds.Add(await Numbers.SecondsOfAsync(async () => await _driver.PublishAsync(await _driver.CreateAsync($"many{i}", 2 * MiB))));
+            var seconds = new List<double>();
+            for (int i = 0; i < Sample; i++)
+                seconds.Add(await Numbers.SecondsOfAsync(MakeAsync));
+            return Numbers.Median(seconds);
         }
-        double first = Numbers.Median(seconds.Take(Sample)), last = Numbers.Median(seconds.TakeLast(Sample));
-        Console.WriteLine($"xfs: the first {Sample} of {ManyVolumes} volumes took {first * 1e3:0.0} ms each, the last {last * 1e3:0.0} ms");
-        return last / first;
+
+        async Task MakeAsync()
+        {
+            VolumeInfo volume = await _driver.CreateAsync($"many{volumes.Count}", 2 * MiB);
+            volumes.Add(volume);
+            await _driver.PublishAsync(volume);
+        }
+    }
+
+    private async Task RemoveAsync(VolumeInfo volume)
+    {
+        await _driver.UnpublishAsync(volume);
+        await _driver.DeleteAsync(volume);
     }
 
     private async Task<double> TimeAsync(Func<Task> act)
