@@ -35,7 +35,7 @@ internal static class Lives
             {
                 if (bed.Pool.Capacity.MaximumVolumeBytes >= bed.SmallBytes)
                 {
-                    volumes.Add(await MakeAsync(bed, Math.Min(bed.Pool.Capacity.MaximumVolumeBytes, bed.SmallBytes + (random.Next(96) * GranuleBytes))));
+                    volumes.Add(await MakeAsync(bed, Math.Min(bed.Pool.Capacity.MaximumVolumeBytes, bed.SmallBytes + (random.Next(48) * GranuleBytes))));
                     made++;
                     newPieces += await RequirePolicyAsync();
                 }
