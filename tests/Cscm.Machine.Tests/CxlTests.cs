@@ -15,15 +15,16 @@ public sealed class CxlTests : IClassFixture<SavedMachine>
     [InlineData("xfs", Life)]
     [InlineData("xfs", Mapping)]
     [InlineData("lvm", Life)]
+    [InlineData("lvm", Mapping)]
     [InlineData("namespace", Life)]
     [InlineData("namespace", Mapping)]
     public async Task Cxl_memory_serves_as_a_pool(string kind, string scenario)
     {
         await using VirtualMachine machine = await Machines.StartAsync(s_options);
         await machine.MustRunScriptAsync($"{MakeRegion}; ndctl disable-region region0; ndctl init-labels nmem0; ndctl enable-region region0");
-        if (kind == "xfs")
+        if (kind != "namespace")
             await machine.MustRunAsync("ndctl", "create-namespace", "--region=region0", "--mode=fsdax", "--name=fast");
-        string source = kind == "xfs" ? "namespace:fast" : "region0";
+        string source = kind == "namespace" ? "region0" : "namespace:fast";
         (await machine.RunAsync(
             ["Cscm.Storage.Conformance", "suite", "--root", "/tmp/cxl", "--pool", $"name=fast,kind={kind},size=256Mi,source={source}", "--only", scenario])).EnsureSuccess();
     }

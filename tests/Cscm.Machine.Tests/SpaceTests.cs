@@ -13,16 +13,16 @@ public sealed class SpaceTests(ITestOutputHelper output) : IClassFixture<SavedMa
 
     [MachineTheory]
     [InlineData("xfs", 24)]
-    [InlineData("lvm", 6)]
+    [InlineData("lvm", 24)]
     [InlineData("namespace", 3)]
     public async Task A_random_run_loses_no_space_keeps_the_offer_true_and_leaves_new_volumes_mapped_by_2_mib(string kind, int actsInShort)
     {
         int acts = Number("CSCM_RANDOM_ACTS", actsInShort);
-        await using VirtualMachine machine = await Machines.StartAsync(new MachineOptions { Nvdimms = [new Nvdimm((kind == "lvm" ? 640L : 768L) << 20)], PayloadDirectory = Payload.Directory });
+        await using VirtualMachine machine = await Machines.StartAsync(new MachineOptions { Nvdimms = [new Nvdimm(1024L << 20)], PayloadDirectory = Payload.Directory });
         await machine.MustRunScriptAsync("ndctl disable-region all; ndctl init-labels all; ndctl enable-region all");
         if (kind == "xfs")
             await machine.MustRunAsync("ndctl", "create-namespace", "--region=region0", "--mode=fsdax", "--name=fast");
-        string pool = $"name=fast,kind={kind},size=1024Mi,source={(kind == "xfs" ? "namespace:fast" : "region0")}";
+        string pool = $"name=fast,kind={kind},size={(kind == "xfs" ? "1024Mi" : "900Mi")},source={(kind == "xfs" ? "namespace:fast" : "region0")}";
         ExecResult run = await machine.RunAsync(
             ["Cscm.Storage.Conformance", "lives", "--root", "/tmp/space", "--pool", pool, "--seed", $"{s_seed}", "--acts", $"{acts}"],
             limit: TimeSpan.FromMinutes(5) + (acts * TimeSpan.FromSeconds(10)));

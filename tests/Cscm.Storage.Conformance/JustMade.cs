@@ -6,7 +6,7 @@ namespace Cscm.Storage.Conformance;
 /// </summary>
 internal static class JustMade
 {
-    private const int Volumes = 4;
+    private const int Volumes = 8;
 
     /// <summary>Makes volumes and says so, until the power is cut.</summary>
     public static async Task<int> MakeAsync(PoolOptions pool, string root)

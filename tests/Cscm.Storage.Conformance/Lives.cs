@@ -11,9 +11,6 @@ internal static class Lives
 {
     private const long GranuleBytes = 2 * Bed.MiB, SectorBytes = 512;
 
-    /// <summary>From so many on the offer is put to the proof half way too.</summary>
-    private const int LongActs = 10;
-
     /// <summary>The smallest XFS, with room for a probe.</summary>
     private const long XfsVolumeBytes = 320 * Bed.MiB;
 
@@ -56,7 +53,7 @@ internal static class Lives
                 layout = await ReadLayoutAsync();
                 removed++;
             }
-            if (act == acts || (act == acts / 2 && acts >= LongActs))
+            if (act == acts / 2 || act == acts)
                 await RequireTrueOfferAsync(bed, $"after {act} acts");
         }
         int pieces = layout?.Pieces ?? volumes.Count;

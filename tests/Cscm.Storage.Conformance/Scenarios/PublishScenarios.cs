@@ -57,7 +57,7 @@ internal static class PublishScenarios
 
     private static async Task DaxAsync(Bed bed)
     {
-        VolumeInfo volume = await bed.CreateAsync(sizeBytes: Math.Max(bed.SmallBytes, 32 * Bed.MiB), settings: new VolumeSettings { Dax = DaxPolicy.Required });
+        VolumeInfo volume = await bed.CreateAsync(sizeBytes: Math.Max(bed.SmallBytes, 64 * Bed.MiB), settings: new VolumeSettings { Dax = DaxPolicy.Required });
         DaxProof proof = DaxProver.Prove(await bed.PublishAsync(volume));
         Require.That(proof is { IsDirect: true, HugeMappings: ProofResult.Proven }, $"{proof}");
         await bed.DeleteAsync(volume);
