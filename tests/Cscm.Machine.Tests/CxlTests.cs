@@ -1,15 +1,12 @@
 using Cscm.Storage.Regions;
+using Xunit.Abstractions;
 
 namespace Cscm.Machine.Tests;
 
-/// <summary>CXL persistent memory: a region is made each boot, and what it held is there again.</summary>
-public sealed class CxlTests : IClassFixture<SavedMachine>
+/// <summary>CXL persistent memory serves as a pool of every kind.</summary>
+public sealed class CxlPoolTests(CxlPoolTests.Runs runs, ITestOutputHelper output) : IClassFixture<CxlPoolTests.Runs>
 {
-    private const long Mib = 1L << 20;
-    private const string MakeRegion = "cxl create-region -m -t pmem -d decoder0.0 -w 1 mem0";
     private const string Life = "a_volume_is_created_staged_published_measured_and_taken_away", Mapping = "a_published_volume_maps_its_medium_synchronously";
-
-    private static readonly MachineOptions s_options = new() { Cxl = new CxlDevice(512 * Mib), PayloadDirectory = Payload.Directory };
 
     [MachineTheory]
     [InlineData("xfs", Life)]
@@ -18,21 +15,47 @@ public sealed class CxlTests : IClassFixture<SavedMachine>
     [InlineData("lvm", Mapping)]
     [InlineData("namespace", Life)]
     [InlineData("namespace", Mapping)]
-    public async Task Cxl_memory_serves_as_a_pool(string kind, string scenario)
+    public void Cxl_memory_serves_as_a_pool(string kind, string scenario) => runs.Of(kind).Require(scenario, output);
+
+    public sealed class Runs : IAsyncLifetime
     {
-        await using VirtualMachine machine = await Machines.StartAsync(s_options);
-        await machine.MustRunScriptAsync($"{MakeRegion}; ndctl disable-region region0; ndctl init-labels nmem0; ndctl enable-region region0");
-        if (kind != "namespace")
-            await machine.MustRunAsync("ndctl", "create-namespace", "--region=region0", "--mode=fsdax", "--name=fast");
-        string source = kind == "namespace" ? "region0" : "namespace:fast";
-        (await machine.RunAsync(
-            ["Cscm.Storage.Conformance", "suite", "--root", "/tmp/cxl", "--pool", $"name=fast,kind={kind},size=256Mi,source={source}", "--only", scenario])).EnsureSuccess();
+        private readonly Dictionary<string, ScenarioRun> _runs = new(StringComparer.Ordinal)
+        {
+            ["xfs"] = RunOf("xfs", "namespace:fast"), ["lvm"] = RunOf("lvm", "namespace:fast"), ["namespace"] = RunOf("namespace", "region0"),
+        };
+
+        public ScenarioRun Of(string kind) => _runs[kind];
+
+        public async Task InitializeAsync()
+        {
+            foreach (ScenarioRun run in _runs.Values)
+                await run.InitializeAsync();
+        }
+
+        public Task DisposeAsync() => Task.CompletedTask;
+
+        private static ScenarioRun RunOf(string kind, string source) => new(
+            CxlTests.Options,
+            $"""
+            {CxlTests.MakeRegion}; ndctl disable-region region0; ndctl init-labels nmem0; ndctl enable-region region0
+            {(kind == "namespace" ? "" : "ndctl create-namespace --region=region0 --mode=fsdax --name=fast")}
+            """,
+            ["Cscm.Storage.Conformance", "suite", "--root", "/tmp/cxl", "--pool", $"name=fast,kind={kind},size=256Mi,source={source}", "--only", Life, "--only", Mapping]);
     }
+}
+
+/// <summary>A CXL region is made each boot, and what it held is there again.</summary>
+public sealed class CxlTests : IClassFixture<SavedMachine>
+{
+    internal const string MakeRegion = "cxl create-region -m -t pmem -d decoder0.0 -w 1 mem0";
+    private const long Mib = 1L << 20;
+
+    internal static MachineOptions Options { get; } = new() { Cxl = new CxlDevice(512 * Mib), PayloadDirectory = Payload.Directory };
 
     [MachineFact]
     public async Task A_cxl_region_is_found_and_its_namespace_returns_when_it_is_made_again()
     {
-        await using VirtualMachine machine = await Machines.StartAsync(s_options);
+        await using VirtualMachine machine = await Machines.StartAsync(Options);
         await machine.MustRunScriptAsync($"""
             {MakeRegion}
             ndctl disable-region region0; ndctl init-labels nmem0; ndctl enable-region region0

@@ -1,34 +1,49 @@
 using System.Globalization;
+using Cscm.Storage.Conformance;
 using Xunit.Abstractions;
 
 namespace Cscm.Machine.Tests;
+
+public sealed class SpaceOfXfsTests(SpaceOfXfsTests.Run run, ITestOutputHelper output) : IClassFixture<SpaceOfXfsTests.Run>
+{
+    [MachineTheory]
+    [MemberData(nameof(RandomRun.Stages), MemberType = typeof(RandomRun))]
+    public void A_random_run_loses_no_space_keeps_the_offer_true_and_leaves_new_volumes_mapped_by_2_mib(string stage) => run.Require(stage, output);
+
+    public sealed class Run() : RandomRun("size=1024Mi,source=namespace:fast,kind=xfs", actsInShort: 24, "ndctl create-namespace --region=region0 --mode=fsdax --name=fast");
+}
+
+public sealed class SpaceOfLvmTests(SpaceOfLvmTests.Run run, ITestOutputHelper output) : IClassFixture<SpaceOfLvmTests.Run>
+{
+    [MachineTheory]
+    [MemberData(nameof(RandomRun.Stages), MemberType = typeof(RandomRun))]
+    public void A_random_run_loses_no_space_keeps_the_offer_true_and_leaves_new_volumes_mapped_by_2_mib(string stage) => run.Require(stage, output);
+
+    public sealed class Run() : RandomRun("size=900Mi,source=region0,kind=lvm", actsInShort: 24);
+}
+
+public sealed class SpaceOfNamespacesTests(SpaceOfNamespacesTests.Run run, ITestOutputHelper output) : IClassFixture<SpaceOfNamespacesTests.Run>
+{
+    [MachineTheory]
+    [MemberData(nameof(RandomRun.Stages), MemberType = typeof(RandomRun))]
+    public void A_random_run_loses_no_space_keeps_the_offer_true_and_leaves_new_volumes_mapped_by_2_mib(string stage) => run.Require(stage, output);
+
+    public sealed class Run() : RandomRun("size=900Mi,source=region0,kind=namespace", actsInShort: 8);
+}
 
 /// <summary>
 /// How space fares in a random run of creations, growths and removals: short by default, CSCM_RANDOM_ACTS=1000 for a long one, CSCM_RANDOM_SEED=7
 /// for another one.
 /// </summary>
-public sealed class SpaceTests(ITestOutputHelper output) : IClassFixture<SavedMachine>
+public abstract class RandomRun(string pool, int actsInShort, string preparation = "")
+    : ScenarioRun(
+        new MachineOptions { Nvdimms = [new Nvdimm(1024L << 20)], PayloadDirectory = Payload.Directory },
+        "ndctl disable-region all; ndctl init-labels all; ndctl enable-region all\n" + preparation,
+        ["Cscm.Storage.Conformance", "lives", "--root", "/tmp/space", "--pool", "name=fast," + pool, "--seed", $"{Number("CSCM_RANDOM_SEED", 20180130)}", "--acts", $"{Number("CSCM_RANDOM_ACTS", actsInShort)}"])
 {
-    private static readonly int s_seed = Number("CSCM_RANDOM_SEED", 20180130);
+    public static TheoryData<string> Stages => [.. Lives.Stages];
 
-    [MachineTheory]
-    [InlineData("xfs", 24)]
-    [InlineData("lvm", 24)]
-    [InlineData("namespace", 3)]
-    public async Task A_random_run_loses_no_space_keeps_the_offer_true_and_leaves_new_volumes_mapped_by_2_mib(string kind, int actsInShort)
-    {
-        int acts = Number("CSCM_RANDOM_ACTS", actsInShort);
-        await using VirtualMachine machine = await Machines.StartAsync(new MachineOptions { Nvdimms = [new Nvdimm(1024L << 20)], PayloadDirectory = Payload.Directory });
-        await machine.MustRunScriptAsync("ndctl disable-region all; ndctl init-labels all; ndctl enable-region all");
-        if (kind == "xfs")
-            await machine.MustRunAsync("ndctl", "create-namespace", "--region=region0", "--mode=fsdax", "--name=fast");
-        string pool = $"name=fast,kind={kind},size={(kind == "xfs" ? "1024Mi" : "900Mi")},source={(kind == "xfs" ? "namespace:fast" : "region0")}";
-        ExecResult run = await machine.RunAsync(
-            ["Cscm.Storage.Conformance", "lives", "--root", "/tmp/space", "--pool", pool, "--seed", $"{s_seed}", "--acts", $"{acts}"],
-            limit: TimeSpan.FromMinutes(5) + (acts * TimeSpan.FromSeconds(10)));
-        output.WriteLine(run.Output);
-        Assert.True(run.ExitCode == 0 && run.Output.Contains("whole again", StringComparison.Ordinal), run.Output + run.Error);
-    }
+    protected override TimeSpan Limit => base.Limit + (Number("CSCM_RANDOM_ACTS", 0) * TimeSpan.FromSeconds(10));
 
     private static int Number(string variable, int otherwise)
         => int.TryParse(Environment.GetEnvironmentVariable(variable), NumberStyles.None, CultureInfo.InvariantCulture, out int number) ? number : otherwise;

@@ -1,9 +1,11 @@
+using Cscm.Storage.Linux;
+
 namespace Cscm.Storage.Conformance;
 
 /// <summary>Bytes that are recognised wherever they turn up: a tenant's secret.</summary>
 internal static class Pattern
 {
-    private const int BlockBytes = 4096, LookBytes = 96;
+    private const int BlockBytes = 4096, LookBytes = 96, StepBytes = 1 << 20;
 
     private static readonly byte[] s_block = [.. Enumerable.Repeat("one tenant's secret, for nobody else's eyes.. "u8.ToArray(), (1 << 20) / 46 + 1).SelectMany(bytes => bytes).Take(1 << 20)];
 
@@ -15,18 +17,40 @@ internal static class Pattern
         file.Flush(flushToDisk: true);
     }
 
-    /// <summary>Whether any whole block of it is in a file or device: so long a text shows within the first bytes of a block.</summary>
+    /// <summary>Whether any whole block of it is in a file or a published device.</summary>
     public static bool IsIn(string path)
     {
         using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite, bufferSize: 0);
-        byte[] block = new byte[1 << 20];
-        for (int read; (read = file.ReadAtLeast(block, block.Length, throwOnEndOfStream: false)) > 0;)
+        byte[] buffer = new byte[StepBytes];
+        for (int read; (read = file.ReadAtLeast(buffer, buffer.Length, throwOnEndOfStream: false)) > 0;)
         {
-            for (int at = 0; at + BlockBytes <= read; at += BlockBytes)
-            {
-                if (block.AsSpan(at, LookBytes).IndexOf("tenant's secret"u8) >= 0)
-                    return true;
-            }
+            if (HoldsBlock(buffer.AsSpan(0, read)))
+                return true;
+        }
+        return false;
+    }
+
+    /// <summary>As <see cref="IsIn"/>, past the page cache: what was read of a device before is kept there, and stores that map the medium do not change that.</summary>
+    public static bool IsOnMedium(string device)
+    {
+        using BlockDevice medium = BlockDevice.OpenToRead(device);
+        using var buffer = new AlignedBuffer(StepBytes, BlockBytes);
+        long sizeBytes = medium.SizeBytes;
+        for (long offset = 0; offset < sizeBytes; offset += StepBytes)
+        {
+            if (HoldsBlock(buffer.Span[..medium.Read(buffer, offset)]))
+                return true;
+        }
+        return false;
+    }
+
+    /// <summary>So long a text shows within the first bytes of a block.</summary>
+    private static bool HoldsBlock(ReadOnlySpan<byte> bytes)
+    {
+        for (int at = 0; at + BlockBytes <= bytes.Length; at += BlockBytes)
+        {
+            if (bytes.Slice(at, LookBytes).IndexOf("tenant's secret"u8) >= 0)
+                return true;
         }
         return false;
     }

@@ -1,8 +1,8 @@
 // What runs where the medium of a pool is. Everywhere: --root DIRECTORY --pool name=NAME,kind=KIND,size=BYTES[,source=SOURCE][,path=PATH]
-//   suite [--only SCENARIO]...     the conformance suite; a line per scenario: pass NAME MILLISECONDS, or fail NAME MILLISECONDS WHY
+//   suite [--only SCENARIO]...     the conformance suite; a line per scenario (Outcome)
 //   churn --seed NUMBER            volumes' lives at random until it is killed; says what it begins and what is done
 //   verify                         reads what a churn said, recovers what a kill or power cut left, and holds it against that
-//   lives --seed NUMBER --acts N   a long random run of creations, growths and removals; holds the pool to what it says of its space
+//   lives --seed NUMBER --acts N   a long random run of creations, growths and removals; holds the pool to what it says of its space; a line per stage
 //   make                           makes volumes and waits for the power to be cut
 //   verify-made                    recovers, and holds the volumes against what make promised
 //   delete [--dax POLICY]          fills a volume with a secret, deletes it, and erases it slowly until it is killed
@@ -40,10 +40,10 @@ try
 {
     return mode switch
     {
-        "suite" => await RunSuiteAsync(),
+        "suite" => await TellAsync(Runner.RunAsync(pool, root, Suite.For(pool.Kind).Where(scenario => only.Count == 0 || only.Contains(scenario.Name)))),
         "churn" => await Churn.RunAsync(pool, root, seed),
         "verify" => await Churn.VerifyAsync(pool, root, await Console.In.ReadToEndAsync()),
-        "lives" => await Lives.RunAsync(pool, root, seed, acts),
+        "lives" => await TellAsync(Lives.RunAsync(pool, root, seed, acts)),
         "make" => await JustMade.MakeAsync(pool, root),
         "verify-made" => await JustMade.VerifyAsync(pool, root),
         "delete" => await SlowErasure.DeleteAsync(pool, root, policy),
@@ -66,16 +66,14 @@ catch (StorageException refusal)
     return 3;
 }
 
-async Task<int> RunSuiteAsync()
+static async Task<int> TellAsync(IAsyncEnumerable<Outcome> outcomes)
 {
     int failed = 0, total = 0;
-    await foreach (Outcome outcome in Runner.RunAsync(pool, root, Suite.For(pool.Kind).Where(scenario => only.Count == 0 || only.Contains(scenario.Name))))
+    await foreach (Outcome outcome in outcomes)
     {
         total++;
         failed += outcome.Failure is null ? 0 : 1;
-        await Console.Out.WriteLineAsync(outcome.Failure is null
-            ? $"pass {outcome.Scenario} {outcome.Duration.TotalMilliseconds:F0}"
-            : $"fail {outcome.Scenario} {outcome.Duration.TotalMilliseconds:F0} {outcome.Failure.ReplaceLineEndings(" | ")}");
+        await Console.Out.WriteLineAsync(outcome.ToLine());
     }
     return failed == 0 && total > 0 ? 0 : 1;
 }

@@ -3,7 +3,27 @@ using System.Diagnostics;
 namespace Cscm.Storage.Conformance;
 
 /// <summary>How a scenario went; <paramref name="Failure"/> is null if the pool did what it must.</summary>
-public sealed record Outcome(string Scenario, TimeSpan Duration, string? Failure);
+public sealed record Outcome(string Scenario, TimeSpan Duration, string? Failure)
+{
+    /// <summary>Runs what throws if the pool does not do what it must.</summary>
+    public static async Task<Outcome> OfAsync(string scenario, Func<Task> run)
+    {
+        long start = Stopwatch.GetTimestamp();
+        string? failure = null;
+        try
+        {
+            await run();
+        }
+        catch (Exception e)
+        {
+            failure = e is ConformanceException or StorageException ? e.Message : e.ToString();
+        }
+        return new Outcome(scenario, Stopwatch.GetElapsedTime(start), failure);
+    }
+
+    /// <summary>A line: pass NAME MILLISECONDS, or fail NAME MILLISECONDS WHY.</summary>
+    public string ToLine() => Failure is null ? $"pass {Scenario} {Duration.TotalMilliseconds:F0}" : $"fail {Scenario} {Duration.TotalMilliseconds:F0} {Failure.ReplaceLineEndings(" | ")}";
+}
 
 /// <summary>Runs scenarios over one pool, one after the other, and holds after each that nothing of it is left.</summary>
 public static class Runner
@@ -12,17 +32,12 @@ public static class Runner
     {
         await using Bed bed = await Bed.OpenAsync(pool, root);
         foreach (Scenario scenario in scenarios)
-        {
-            long start = Stopwatch.GetTimestamp();
-            string? failure = await RunOneAsync(bed, scenario);
-            yield return new Outcome(scenario.Name, Stopwatch.GetElapsedTime(start), failure);
-        }
+            yield return await RunOneAsync(bed, scenario);
     }
 
-    private static async Task<string?> RunOneAsync(Bed bed, Scenario scenario)
+    private static async Task<Outcome> RunOneAsync(Bed bed, Scenario scenario)
     {
-        string? failure = null;
-        try
+        Outcome run = await Outcome.OfAsync(scenario.Name, async () =>
         {
             await bed.SettleAsync();
             PoolCapacity before = bed.Pool.Capacity;
@@ -33,20 +48,10 @@ public static class Runner
             if (bed.Options.Kind != PoolKind.File)
                 Require.Equal(before.AvailableBytes, bed.Pool.Capacity.AvailableBytes);
             Require.Equal("", string.Join("; ", bed.Manager.GetPoolHealth().Select(health => health.Message)));
-        }
-        catch (Exception e)
-        {
-            failure = e is ConformanceException or StorageException ? e.Message : e.ToString();
-        }
-        try
-        {
-            await bed.CleanUpAsync();
-        }
-        catch (Exception e)
-        {
-            failure ??= $"could not be cleaned up after: {e.Message}";
-        }
+        });
+        Outcome cleanUp = await Outcome.OfAsync(scenario.Name, bed.CleanUpAsync);
+        string? failure = run.Failure ?? (cleanUp.Failure is null ? null : $"could not be cleaned up after: {cleanUp.Failure}");
         string log = string.Join("; ", bed.TakeLog());
-        return failure is null ? null : log.Length > 0 ? $"{failure} [log: {log}]" : failure;
+        return new Outcome(scenario.Name, run.Duration + cleanUp.Duration, failure is null || log.Length == 0 ? failure : $"{failure} [log: {log}]");
     }
 }

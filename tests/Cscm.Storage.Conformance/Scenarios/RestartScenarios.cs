@@ -3,16 +3,16 @@ namespace Cscm.Storage.Conformance;
 /// <summary>The driver ends, orderly or at any step of a call, and another one starts over what is there.</summary>
 internal static class RestartScenarios
 {
-    /// <summary>A call's steps are shared out among so many scenarios: each dies at every third, so that none takes long on a slow machine.</summary>
-    private const int Parts = 3;
+    /// <summary>A call's steps are shared out among so many scenarios, in turn, so that none takes long on a slow machine.</summary>
+    private const int Parts = 5;
 
     public static IReadOnlyList<Scenario> All { get; } =
     [
         new("a_restart_finds_volumes_mounts_and_content", Traits.None, RestartAsync),
-        .. Enumerable.Range(0, Parts).SelectMany(DieAtEveryThirdStep),
+        .. Enumerable.Range(0, Parts).SelectMany(DieAtItsSteps),
     ];
 
-    private static IEnumerable<Scenario> DieAtEveryThirdStep(int part) =>
+    private static IEnumerable<Scenario> DieAtItsSteps(int part) =>
     [
         Dying("a_create", Traits.None, DieWhileCreatingAsync, part),
         Dying("a_growth", Traits.None, DieWhileGrowingAsync, part),
@@ -40,7 +40,7 @@ internal static class RestartScenarios
         await bed.DeleteAsync(volume);
     }
 
-    private static Task DieWhileCreatingAsync(Bed bed, int part) => AtEveryThirdStepAsync(bed, part, async died =>
+    private static Task DieWhileCreatingAsync(Bed bed, int part) => AtItsStepsAsync(bed, part, async died =>
     {
         string name = bed.NewName();
         bool isOver = await died(() => bed.CreateAsync(name));
@@ -48,7 +48,7 @@ internal static class RestartScenarios
         return isOver;
     });
 
-    private static Task DieWhileGrowingAsync(Bed bed, int part) => AtEveryThirdStepAsync(bed, part, async died =>
+    private static Task DieWhileGrowingAsync(Bed bed, int part) => AtItsStepsAsync(bed, part, async died =>
     {
         VolumeInfo volume = await bed.CreateAsync();
         var size = new SizeRange(2 * bed.SmallBytes, 0);
@@ -59,7 +59,7 @@ internal static class RestartScenarios
         return isOver;
     });
 
-    private static Task DieWhilePublishingAsync(Bed bed, int part) => AtEveryThirdStepAsync(bed, part, async died =>
+    private static Task DieWhilePublishingAsync(Bed bed, int part) => AtItsStepsAsync(bed, part, async died =>
     {
         VolumeInfo volume = await bed.CreateAsync();
         bool isOver = await died(async () =>
@@ -78,7 +78,7 @@ internal static class RestartScenarios
         VolumeInfo volume = await bed.CreateAsync();
         string target = await bed.PublishAsync(volume);
         await File.WriteAllTextAsync(Path.Combine(target, "record"), "kept");
-        await AtEveryThirdStepAsync(bed, part, async died =>
+        await AtItsStepsAsync(bed, part, async died =>
         {
             string name = bed.NewName();
             bool isOver = await died(() => bed.Manager.CreateSnapshotAsync(name, volume.Id, CancellationToken.None));
@@ -97,7 +97,7 @@ internal static class RestartScenarios
     private static async Task DieWhileRemovingSnapshotAsync(Bed bed, int part)
     {
         VolumeInfo volume = await bed.CreateAsync();
-        await AtEveryThirdStepAsync(bed, part, async died =>
+        await AtItsStepsAsync(bed, part, async died =>
         {
             SnapshotInfo snapshot = await bed.Manager.CreateSnapshotAsync(bed.NewName(), volume.Id, CancellationToken.None);
             bool isOver = await died(() => bed.Manager.DeleteSnapshotAsync(snapshot.Id, CancellationToken.None));
@@ -113,7 +113,7 @@ internal static class RestartScenarios
         VolumeInfo volume = await bed.CreateAsync();
         await File.WriteAllTextAsync(Path.Combine(await bed.PublishAsync(volume), "record"), "kept");
         var source = new ContentSource(ContentSourceKind.Volume, volume.Id);
-        await AtEveryThirdStepAsync(bed, part, async died =>
+        await AtItsStepsAsync(bed, part, async died =>
         {
             string name = bed.NewName();
             bool isOver = await died(() => bed.CreateAsync(name, source: source));
@@ -125,8 +125,8 @@ internal static class RestartScenarios
         await bed.DeleteAsync(volume);
     }
 
-    /// <summary>Repeats a story, in which the driver dies at a later step each time, until the call gets through.</summary>
-    private static async Task AtEveryThirdStepAsync(Bed bed, int part, Func<Func<Func<Task>, Task<bool>>, Task<bool>> story)
+    /// <summary>Repeats a story, in which the driver dies at a later step of this part each time, until the call gets through.</summary>
+    private static async Task AtItsStepsAsync(Bed bed, int part, Func<Func<Func<Task>, Task<bool>>, Task<bool>> story)
     {
         const int MostSteps = 100;
         for (int step = part; step < MostSteps; step += Parts)
