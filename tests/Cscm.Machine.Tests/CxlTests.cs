@@ -21,7 +21,9 @@ public sealed class CxlPoolTests(CxlPoolTests.Runs runs, ITestOutputHelper outpu
     {
         private readonly Dictionary<string, ScenarioRun> _runs = new(StringComparer.Ordinal)
         {
-            ["xfs"] = RunOf("xfs", "namespace:fast"), ["lvm"] = RunOf("lvm", "namespace:fast"), ["namespace"] = RunOf("namespace", "region0"),
+            ["xfs"] = RunOf("xfs", "namespace:fast"),
+            ["lvm"] = RunOf("lvm", "namespace:fast"),
+            ["namespace"] = RunOf("namespace", "region0"),
         };
 
         public ScenarioRun Of(string kind) => _runs[kind];
