@@ -70,7 +70,8 @@ internal static unsafe class Files
     {
         string temporary = path + ".tmp";
         Write(temporary, NativeMethods.OCreate | NativeMethods.OTruncate, content, 0, isDurable: true);
-        File.Move(temporary, path, overwrite: true);
+        if (NativeMethods.Rename(temporary, path) < 0)
+            LinuxException.ThrowLast($"rename {temporary}");
         SyncDirectory(Path.GetDirectoryName(path)!);
     }
 

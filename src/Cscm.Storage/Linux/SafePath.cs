@@ -45,18 +45,21 @@ internal sealed class SafePath : IDisposable
         int fd = NativeMethods.OpenAt2(NativeMethods.AtFdCwd, path, HowTo(NativeMethods.OPath));
         if (fd >= 0)
             return new SafePath(new SafeFileHandle(fd, ownsHandle: true), path);
-        var error = new LinuxException(Marshal.GetLastPInvokeError(), $"open {path}");
-        return error.Errno switch
+        int errno = Marshal.GetLastPInvokeError();
+        // Of every path that is to be made it is asked first whether it is there: no exception is put together for that.
+        if (errno == (int)Errno.ENOENT)
+            return null;
+        var error = new LinuxException(errno, $"open {path}");
+        throw error.Errno switch
         {
-            Errno.ENOENT => null,
-            Errno.ELOOP => throw new StorageException(
+            Errno.ELOOP => new StorageException(
                 StorageErrorKind.InvalidArgument,
                 $"path {path} leads through a symbolic link, which is never followed: name the path that it resolves to", error),
-            Errno.ENOTDIR => throw new StorageException(
+            Errno.ENOTDIR => new StorageException(
                 StorageErrorKind.InvalidArgument, $"path {path} leads through something that is not a directory", error),
-            Errno.ENAMETOOLONG => throw new StorageException(
+            Errno.ENAMETOOLONG => new StorageException(
                 StorageErrorKind.InvalidArgument, "a path component is longer than 255 bytes, or the path longer than 4095: shorten it", error),
-            _ => throw error,
+            _ => error,
         };
     }
 

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Text;
 using Cscm.Storage.Linux;
 using Cscm.Storage.State;
@@ -9,16 +10,18 @@ internal static class TargetPaths
 {
     private const int LongestBytes = 4095;
 
+    private static readonly SearchValues<char> s_controls = SearchValues.Create([.. Enumerable.Range(0, 0xA0).Select(code => (char)code).Where(char.IsControl)]);
+
     /// <exception cref="StorageException">InvalidArgument.</exception>
     public static void RequireWellFormed(string path, string noun)
     {
         string? problem =
             path.Length == 0 ? "is empty: give an absolute path"
             : Encoding.UTF8.GetByteCount(path) > LongestBytes ? $"is longer than {LongestBytes} bytes: shorten it"
-            : path.Any(char.IsControl) ? "holds a control character: remove it"
+            : path.AsSpan().ContainsAny(s_controls) ? "holds a control character: remove it"
             : path[0] != '/' ? "is not absolute: start it with /"
             : path == "/" ? "is the root directory: give a directory of its own"
-            : path[1..].Split('/').Any(part => part is "" or "." or "..") ? "has an empty, '.' or '..' component: give it in its plain form"
+            : HasImplicitComponent(path) ? "has an empty, '.' or '..' component: give it in its plain form"
             : null;
         if (problem is not null)
             throw new StorageException(StorageErrorKind.InvalidArgument, $"{noun} {Printable(path)} {problem}");
@@ -51,6 +54,17 @@ internal static class TargetPaths
         return MadeAtPath.Nothing;
 
         StorageException Refusal(StorageErrorKind error, string problem) => new(error, $"{noun} {path} {problem}");
+    }
+
+    private static bool HasImplicitComponent(string path)
+    {
+        ReadOnlySpan<char> rest = path.AsSpan(1);
+        foreach (Range component in rest.Split('/'))
+        {
+            if (rest[component] is "" or "." or "..")
+                return true;
+        }
+        return false;
     }
 
     private static string Printable(string path)

@@ -17,14 +17,16 @@ internal sealed class StateDirectory : IDisposable
         _lock = lockFile;
         Path = path;
         DriverId = ReadOrMakeDriverId(System.IO.Path.Combine(path, "driver-id"));
-        Volumes = RecordTable<VolumeRecord>.Load(System.IO.Path.Combine(path, "volumes"), "volume", StateJson.Default.VolumeRecord, steps);
-        Snapshots = RecordTable<SnapshotRecord>.Load(System.IO.Path.Combine(path, "snapshots"), "snapshot", StateJson.Default.SnapshotRecord, steps);
-        Groups = RecordTable<GroupRecord>.Load(System.IO.Path.Combine(path, "groups"), "group", StateJson.Default.GroupRecord, steps);
+        string volumes = System.IO.Path.Combine(path, "volumes"), snapshots = System.IO.Path.Combine(path, "snapshots"), groups = System.IO.Path.Combine(path, "groups");
+        Volumes = RecordTable<VolumeRecord>.Load(volumes, "volume", StateJson.Default.VolumeRecord, steps);
+        Snapshots = RecordTable<SnapshotRecord>.Load(snapshots, "snapshot", StateJson.Default.SnapshotRecord, steps);
+        Groups = RecordTable<GroupRecord>.Load(groups, "group", StateJson.Default.GroupRecord, steps);
+        RecordDirectories = [volumes, snapshots, groups];
     }
 
     public string Path { get; }
 
-    public IReadOnlyList<string> RecordDirectories => [System.IO.Path.Combine(Path, "volumes"), System.IO.Path.Combine(Path, "snapshots"), System.IO.Path.Combine(Path, "groups")];
+    public IReadOnlyList<string> RecordDirectories { get; }
 
     /// <summary>Marks pool directories and mounts as this driver's.</summary>
     public string DriverId { get; }

@@ -122,6 +122,7 @@ internal sealed partial class XfsPool
             project = InheritedAttributes.GetProject(path);
         new TreeEraser(_steps, new ErasePace(null, TimeProvider.System, CancellationToken.None), isZeroing: false).Remove(content, name);
         content.MakeDirectory(name);
+        _directories.TryRemove(key, out _);
         using SafePath directory = SafePath.Open(PathOf(key));
         InheritedAttributes.SetForChildren(directory, project, ExtentBytes);
     }

@@ -36,10 +36,9 @@ internal sealed partial class XfsPool
             using SafePath? directory = SafePath.TryOpen(PathOf(key));
             if (directory is null)
                 return false;
-            PathStatus status = directory.GetStatus();
-            _directories[key] = own = (status.DeviceMajor, status.DeviceMinor, status.Inode);
+            _directories[key] = own = IdentityOf(directory.GetStatus());
         }
-        return own == (path.DeviceMajor, path.DeviceMinor, path.Inode);
+        return own == IdentityOf(path);
     }
 
     public bool GrowsWhenStaged(VolumeRecord volume) => false;

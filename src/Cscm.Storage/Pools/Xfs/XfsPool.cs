@@ -201,11 +201,15 @@ internal sealed partial class XfsPool : ISnapshotPool, IErasingPool
         }
         _steps.Reached("xfs.make-directory");
         using SafePath directory = SafePath.OpenOrCreateDirectory(PathOf(key), ConsumersMode);
-        if ((directory.GetStatus().Mode & PermissionBits) != ConsumersMode)
+        PathStatus status = directory.GetStatus();
+        if ((status.Mode & PermissionBits) != ConsumersMode)
             OpenForConsumers(directory);
         _steps.Reached("xfs.assign-project");
         InheritedAttributes.SetForChildren(directory, project, ExtentBytes);
+        _directories[key] = IdentityOf(status);
     }
+
+    private static (uint DeviceMajor, uint DeviceMinor, ulong Inode) IdentityOf(PathStatus status) => (status.DeviceMajor, status.DeviceMinor, status.Inode);
 
     /// <summary>The driver's umask was stricter.</summary>
     private static void OpenForConsumers(SafePath directory)
