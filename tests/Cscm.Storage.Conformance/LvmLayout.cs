@@ -6,6 +6,7 @@ namespace Cscm.Storage.Conformance;
 /// </summary>
 internal sealed class LvmLayout
 {
+    /// <summary>In the order in which the volume shows them.</summary>
     private readonly Dictionary<string, List<Run>> _volumes = new(StringComparer.Ordinal);
     private readonly List<Run> _free = [];
 
@@ -14,18 +15,19 @@ internal sealed class LvmLayout
 
     public static async Task<LvmLayout> ReadAsync()
     {
-        // A line per run of a device: "device start count", and the volume that it belongs to if it is not free.
-        string report = await Tool.MustRunAsync("pvs", "--noheadings", "--segments", "--options", "pv_name,pvseg_start,pvseg_size,lv_name");
+        // A line per run of a device: "device start count logical-start", and the volume that it belongs to if it is not free.
+        string report = await Tool.MustRunAsync("pvs", "--noheadings", "--segments", "--options", "pv_name,pvseg_start,pvseg_size,seg_start_pe,lv_name");
+        string[][] lines = [.. report.Split('\n').Select(line => line.Split(' ', StringSplitOptions.RemoveEmptyEntries)).Where(words => words.Length >= 3)];
         var layout = new LvmLayout();
-        foreach (string[] words in report.Split('\n').Select(line => line.Split(' ', StringSplitOptions.RemoveEmptyEntries)).Where(words => words.Length >= 3))
+        foreach (string[] words in lines.OrderBy(words => words.Length == 5 ? long.Parse(words[3]) : 0))
         {
             var run = new Run(words[0], long.Parse(words[1]), long.Parse(words[2]));
-            if (words.Length == 3)
+            if (words.Length < 5)
                 layout._free.Add(run);
-            else if (!layout._volumes.TryGetValue(words[3], out List<Run>? runs))
-                layout._volumes[words[3]] = [run];
-            else if (runs.FindIndex(other => other.Device == run.Device && other.End == run.Start) is int before and >= 0)
-                runs[before] = runs[before] with { Count = runs[before].Count + run.Count };
+            else if (!layout._volumes.TryGetValue(words[4], out List<Run>? runs))
+                layout._volumes[words[4]] = [run];
+            else if (runs[^1].Device == run.Device && runs[^1].End == run.Start)
+                runs[^1] = runs[^1] with { Count = runs[^1].Count + run.Count };
             else
                 runs.Add(run);
         }
@@ -48,12 +50,11 @@ internal sealed class LvmLayout
             return fewest;
         }
         needed -= old.Sum(run => run.Count);
-        // Which run is the volume's last, the report does not tell: the growth may go on behind any, so the one is looked for that did.
-        Run? grown = old.Where(run => now.Any(later => later.Device == run.Device && later.Start == run.Start && later.Count > run.Count)).Cast<Run?>().SingleOrDefault();
-        long behind = grown is { } end ? now.Single(run => run.Device == end.Device && run.Start == end.Start).Count - end.Count : 0;
-        bool couldGoOn = old.Count == 1 && _free.Any(run => run.Device == old[0].Device && run.Start == old[0].End);
+        Run last = old[^1];
+        long behind = now[old.Count - 1].Count - last.Count;
+        bool couldGoOn = _free.Any(run => run.Device == last.Device && run.Start == last.End);
         Require.That(behind > 0 || !couldGoOn, $"{name} did not go on where it ends: {Describe(old)} became {Describe(now)} of {Describe(_free)}");
-        List<Run> rest = [.. _free.Where(run => grown is not { } last || run.Device != last.Device || run.Start != last.End)];
+        List<Run> rest = [.. _free.Where(run => run.Device != last.Device || run.Start != last.End)];
         int added = now.Count - old.Count, most = needed == behind ? 0 : Fewest(rest, needed - behind);
         Require.That(added <= most, $"{name} grew by {added} pieces, and {most} would do: {Describe(old)} became {Describe(now)} of {Describe(_free)}");
         return most;
