@@ -22,7 +22,7 @@ public sealed class CxlPoolTests(CxlPoolTests.Runs runs, ITestOutputHelper outpu
         private readonly Dictionary<string, ScenarioRun> _runs = new(StringComparer.Ordinal)
         {
             ["xfs"] = RunOf("xfs", "namespace:fast"),
-            ["lvm"] = RunOf("lvm", "namespace:fast"),
+            ["lvm"] = RunOf("lvm", "region0"),
             ["namespace"] = RunOf("namespace", "region0"),
         };
 
@@ -40,7 +40,7 @@ public sealed class CxlPoolTests(CxlPoolTests.Runs runs, ITestOutputHelper outpu
             CxlTests.Options,
             $"""
             {CxlTests.MakeRegion}; ndctl disable-region region0; ndctl init-labels nmem0; ndctl enable-region region0
-            {(kind == "namespace" ? "" : "ndctl create-namespace --region=region0 --mode=fsdax --name=fast")}
+            {(source == "region0" ? "" : "ndctl create-namespace --region=region0 --mode=fsdax --name=fast")}
             """,
             ["Cscm.Storage.Conformance", "suite", "--root", "/tmp/cxl", "--pool", $"name=fast,kind={kind},size=256Mi,source={source}", "--only", Life, "--only", Mapping]);
     }

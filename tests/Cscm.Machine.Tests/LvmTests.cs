@@ -66,7 +66,7 @@ public sealed class LvmTests : IClassFixture<SavedMachine>
         await ScriptAsync(machine, $"""
             ndctl create-namespace --region=region0 --mode=fsdax
             pvcreate -q --dataalignment 2m /dev/pmem0; vgcreate -q -s 2m shared /dev/pmem0
-            lvcreate -q -y -n his -L 16M shared; dd if=/dev/urandom of=/dev/shared/his bs=1M count=8 oflag=direct
+            lvcreate -q -y -n his -L 32M shared; dd if=/dev/urandom of=/dev/shared/his bs=1M count=8 oflag=direct
             dd if=/dev/shared/his bs=1M iflag=direct | sha256sum >/tmp/before
             {Suite} name=fast,kind=lvm,size=160Mi,source=vg:shared --only the_largest_volume_that_is_offered_can_be_made_and_nothing_after_it
             dd if=/dev/shared/his bs=1M iflag=direct | sha256sum -c /tmp/before; lvs shared/his

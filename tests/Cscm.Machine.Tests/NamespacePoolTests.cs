@@ -27,7 +27,7 @@ public sealed class NamespacePoolTests : IClassFixture<SavedMachine>
     {
         await using VirtualMachine machine = await StartAsync(256);
         (await machine.RunAsync(["sh", "-euxc", $"""
-            ndctl create-namespace --region=region0 --mode=fsdax --size=32M --name=his; dd if=/dev/urandom of=/dev/pmem0 bs=1M count=4 oflag=direct
+            ndctl create-namespace --region=region0 --mode=fsdax --size=64M --name=his; dd if=/dev/urandom of=/dev/pmem0 bs=1M count=4 oflag=direct
             dd if=/dev/pmem0 bs=1M iflag=direct | sha256sum >/tmp/before
             {Suite} {Pool} --only the_largest_volume_that_is_offered_can_be_made_and_nothing_after_it
             dd if=/dev/pmem0 bs=1M iflag=direct | sha256sum -c /tmp/before
