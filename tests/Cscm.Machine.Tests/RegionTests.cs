@@ -62,6 +62,15 @@ public sealed class RegionTests(RegionTests.Fixture fixture) : IClassFixture<Reg
         Assert.Equal(("NotArmed", true), (Assert.Single(region.Health).Reason, region.IsReadOnly));
     }
 
+    [MachineFact]
+    public void The_table_tells_what_nobody_counts_from_none()
+    {
+        // An emulated NVDIMM does not count its unsafe shutdowns.
+        Assert.All(fixture.Inventory.Regions.SelectMany(region => region.Devices), device => Assert.Null(device.UnsafeShutdowns));
+        Assert.Matches(@"(?m)^REGION .* LABELS +UNSAFE +HEALTH$", fixture.Table);
+        Assert.Matches(@"(?m)^region0 +Nvdimm .* Present +- +ok$", fixture.Table);
+    }
+
     private static PersistenceDomain Domain(string? name) => name switch
     {
         "memory_controller" => PersistenceDomain.MemoryController,
@@ -75,6 +84,8 @@ public sealed class RegionTests(RegionTests.Fixture fixture) : IClassFixture<Reg
         public Inventory Inventory { get; private set; } = null!;
 
         public JsonNode Ndctl { get; private set; } = null!;
+
+        public string Table { get; private set; } = "";
 
         public async Task InitializeAsync()
         {
@@ -92,6 +103,7 @@ public sealed class RegionTests(RegionTests.Fixture fixture) : IClassFixture<Reg
                 ndctl create-namespace --region=region0 --size=128M --mode=devdax
                 """);
             Inventory = InventoryJson.Parse(await machine.MustRunAsync("cscm", "regions", "--json"));
+            Table = await machine.MustRunAsync("cscm", "regions");
             Ndctl = JsonNode.Parse(await machine.MustRunAsync("ndctl", "list", "--regions", "--namespaces", "--dimms"))!;
         }
 

@@ -16,7 +16,7 @@ internal static class InventoryTables
             {
                 region.Name, region.Technology.ToString(), Tables.Size(region.SizeBytes), Tables.Size(region.AvailableBytes), Tables.Size(region.MaximumExtentBytes),
                 Tables.Text(region.NumaNode), Tables.Text(region.InterleaveWays), Tables.Size(region.AlignmentBytes), region.PersistenceDomain.ToString(),
-                region.IsSynchronous ? "yes" : "no", region.Labels.ToString(), Tables.Text(region.Devices.Sum(device => device.UnsafeShutdowns)), Health(region.Health),
+                region.IsSynchronous ? "yes" : "no", region.Labels.ToString(), UnsafeShutdowns(region), Health(region.Health),
             }));
         Tables.Write(
             output, ["NAMESPACE", "REGION", "MODE", "SIZE", "ALIGN", "DEVICE", "NAME", "UUID"],
@@ -40,6 +40,10 @@ internal static class InventoryTables
         foreach (HealthFinding finding in inventory.Regions.SelectMany(region => region.Health))
             output.WriteLine($"{finding.Reason}: {finding.Message}");
     }
+
+    /// <summary>Of the devices that count them; virtual ones do not.</summary>
+    private static string UnsafeShutdowns(Region region)
+        => Tables.Text(region.Devices.Any(device => device.UnsafeShutdowns is not null) ? region.Devices.Sum(device => device.UnsafeShutdowns) : null);
 
     private static string Health(IReadOnlyList<HealthFinding> findings) => findings.Count == 0 ? "ok" : findings.Max(finding => finding.Kind).ToString();
 }
