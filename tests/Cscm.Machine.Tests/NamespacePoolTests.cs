@@ -26,12 +26,14 @@ public sealed class NamespacePoolTests : IClassFixture<SavedMachine>
     public async Task Namespaces_of_others_stay_as_they_are()
     {
         await using VirtualMachine machine = await StartAsync(256);
-        (await machine.RunAsync(["sh", "-euxc", $"""
-            ndctl create-namespace --region=region0 --mode=fsdax --size=64M --name=his; dd if=/dev/urandom of=/dev/pmem0 bs=1M count=4 oflag=direct
-            dd if=/dev/pmem0 bs=1M iflag=direct | sha256sum >/tmp/before
-            {Suite} {Pool} --only the_largest_volume_that_is_offered_can_be_made_and_nothing_after_it
-            dd if=/dev/pmem0 bs=1M iflag=direct | sha256sum -c /tmp/before
-            """])).EnsureSuccess();
+        await machine.MustRunAsync("ndctl", "create-namespace", "--region=region0", "--mode=fsdax", "--size=64M", "--name=his");
+        var his = await HostView.OfAsync(machine, "pmem0");
+        string empty = await his.HashAsync();
+        await machine.MustRunAsync("dd", "if=/dev/urandom", "of=/dev/pmem0", "bs=1M", "count=4", "oflag=direct");
+        string before = await his.HashAsync();
+        Assert.NotEqual(empty, before);
+        await machine.MustRunScriptAsync($"{Suite} {Pool} --only the_largest_volume_that_is_offered_can_be_made_and_nothing_after_it");
+        Assert.Equal(before, await his.HashAsync());
     }
 
     [MachineFact]

@@ -111,6 +111,20 @@ public sealed class VirtualMachine : IAsyncDisposable
         return Convert.ToHexStringLower(await SHA256.HashDataAsync(content, cancellationToken));
     }
 
+    /// <summary>As <see cref="HashNvdimmAsync(int, CancellationToken)"/>, of a part of it.</summary>
+    /// <param name="index">The NVDIMM's number.</param>
+    /// <param name="offsetBytes">From the start of what it holds, which is the start of its region.</param>
+    /// <param name="lengthBytes">All of it must lie within the NVDIMM.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    public async Task<string> HashNvdimmAsync(int index, long offsetBytes, int lengthBytes, CancellationToken cancellationToken = default)
+    {
+        await using FileStream content = File.OpenRead(_media.Paths.Medium($"nvdimm{index}"));
+        content.Position = offsetBytes;
+        byte[] part = new byte[lengthBytes];
+        await content.ReadExactlyAsync(part, cancellationToken);
+        return Convert.ToHexStringLower(SHA256.HashData(part));
+    }
+
     /// <summary>Searches all that an NVDIMM holds for some bytes, by the host's processor and past the guest's caches.</summary>
     public async Task<bool> IsOnNvdimmAsync(int index, ReadOnlyMemory<byte> wanted, CancellationToken cancellationToken = default)
     {
