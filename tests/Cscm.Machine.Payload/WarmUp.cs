@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Runtime.InteropServices;
 
 namespace Cscm.Machine.Payload;
@@ -20,12 +21,27 @@ internal static partial class WarmUp
         }
         else
         {
-            string[] only = [.. s_scenarios.SelectMany(scenario => new[] { "--only", scenario })];
             foreach (string kind in new[] { "dram", "file" })
-                Run(program, ["suite", "--root", Path.Combine(root, kind), "--pool", $"name={name},kind={kind},size=134217728", .. only]);
+                RunSuite(Path.Combine(root, kind), $"name={name},kind={kind},size=134217728", s_scenarios);
+            RunSuiteOverLoop(root, name);
         }
         Directory.Delete(root, recursive: true);
     }
+
+    /// <summary>What pools on devices have in common. No DAX here, and no memory to spare: short lives only.</summary>
+    private static void RunSuiteOverLoop(string root, string name)
+    {
+        const long ImageBytes = 64 << 20, PoolBytes = 48 << 20;
+        string image = Path.Combine(root, "image");
+        using (FileStream file = File.Create(image))
+            file.SetLength(ImageBytes);
+        string device = RunTool("losetup", "--find", "--show", image).Trim();
+        RunSuite(Path.Combine(root, "lvm"), $"name={name},kind=lvm,size={PoolBytes},source={device}", s_scenarios[..2], "--dax", "preferred");
+        RunTool("losetup", "--detach", device);
+    }
+
+    private static void RunSuite(string root, string pool, IEnumerable<string> scenarios, params string[] options)
+        => Run("Cscm.Storage.Conformance", ["suite", "--root", root, "--pool", pool, .. scenarios.SelectMany(scenario => new[] { "--only", scenario }), .. options]);
 
     /// <summary>Server and client of one process: whatever it will be asked to be.</summary>
     private static void ServeOnce(string root, string name)
@@ -42,6 +58,15 @@ internal static partial class WarmUp
     }
 
     private static void Run(string program, params string[] arguments) => Require(Programs.Run(program, arguments), $"{program} {string.Join(' ', arguments)}");
+
+    private static string RunTool(string tool, params string[] arguments)
+    {
+        using Process process = Process.Start(new ProcessStartInfo(tool, arguments) { RedirectStandardOutput = true, UseShellExecute = false })!;
+        string output = process.StandardOutput.ReadToEnd();
+        process.WaitForExit();
+        Require(process.ExitCode, tool);
+        return output;
+    }
 
     private static void Require(int code, string what)
     {

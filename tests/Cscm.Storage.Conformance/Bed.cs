@@ -9,11 +9,12 @@ public sealed class Bed : IAsyncDisposable
 
     private readonly List<string> _log = [];
     private readonly string _root;
+    private readonly DaxPolicy? _dax;
     private StorageHost? _host;
     private Death _death = new();
     private int _names;
 
-    private Bed(PoolOptions pool, string root) => (Options, _root) = (pool, root);
+    private Bed(PoolOptions pool, string root, DaxPolicy? dax) => (Options, _root, _dax) = (pool, root, dax);
 
     public PoolOptions Options { get; }
 
@@ -33,9 +34,12 @@ public sealed class Bed : IAsyncDisposable
 
     private StorageHost Host => _host ?? throw new InvalidOperationException("the host is not open");
 
-    public static async Task<Bed> OpenAsync(PoolOptions pool, string root)
+    /// <param name="pool">The pool.</param>
+    /// <param name="root">A directory for state, stages and targets.</param>
+    /// <param name="dax">What volumes ask for whose scenario does not say.</param>
+    public static async Task<Bed> OpenAsync(PoolOptions pool, string root, DaxPolicy? dax = null)
     {
-        var bed = new Bed(pool, root);
+        var bed = new Bed(pool, root, dax);
         await bed.StartAsync();
         return bed;
     }
@@ -54,7 +58,7 @@ public sealed class Bed : IAsyncDisposable
                 Pool = Options.Name,
                 Access = access,
                 Source = source,
-                Settings = settings ?? new VolumeSettings(),
+                Settings = settings ?? new VolumeSettings { Dax = _dax },
                 Size = new SizeRange(sizeBytes > 0 ? sizeBytes : SmallBytes, 0),
             },
             CancellationToken.None);

@@ -1,5 +1,5 @@
 // What runs where the medium of a pool is. Everywhere: --root DIRECTORY --pool name=NAME,kind=KIND,size=BYTES[,source=SOURCE][,path=PATH]
-//   suite [--only SCENARIO]...     the conformance suite; a line per scenario (Outcome)
+//   suite [--only SCENARIO]... [--dax POLICY]   the conformance suite; a line per scenario (Outcome)
 //   churn --seed NUMBER            volumes' lives at random until it is killed; says what it begins and what is done
 //   verify                         reads what a churn said, recovers what a kill or power cut left, and holds it against that
 //   lives --seed NUMBER --acts N   a long random run of creations, growths and removals; holds the pool to what it says of its space; a line per stage
@@ -40,7 +40,7 @@ try
 {
     return mode switch
     {
-        "suite" => await TellAsync(Runner.RunAsync(pool, root, Suite.For(pool.Kind).Where(scenario => only.Count == 0 || only.Contains(scenario.Name)))),
+        "suite" => await TellAsync(Runner.RunAsync(pool, root, Suite.For(pool.Kind).Where(scenario => only.Count == 0 || only.Contains(scenario.Name)), policy)),
         "churn" => await Churn.RunAsync(pool, root, seed),
         "verify" => await Churn.VerifyAsync(pool, root, await Console.In.ReadToEndAsync()),
         "lives" => await TellAsync(Lives.RunAsync(pool, root, seed, acts)),

@@ -28,9 +28,9 @@ public sealed record Outcome(string Scenario, TimeSpan Duration, string? Failure
 /// <summary>Runs scenarios over one pool, one after the other, and holds after each that nothing of it is left.</summary>
 public static class Runner
 {
-    public static async IAsyncEnumerable<Outcome> RunAsync(PoolOptions pool, string root, IEnumerable<Scenario> scenarios)
+    public static async IAsyncEnumerable<Outcome> RunAsync(PoolOptions pool, string root, IEnumerable<Scenario> scenarios, DaxPolicy? dax = null)
     {
-        await using Bed bed = await Bed.OpenAsync(pool, root);
+        await using Bed bed = await Bed.OpenAsync(pool, root, dax);
         foreach (Scenario scenario in scenarios)
             yield return await RunOneAsync(bed, scenario);
     }

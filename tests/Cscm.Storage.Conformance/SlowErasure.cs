@@ -13,8 +13,8 @@ internal static class SlowErasure
 
     public static async Task<int> DeleteAsync(PoolOptions pool, string root, DaxPolicy? dax)
     {
-        Bed bed = await Bed.OpenAsync(pool with { EraseBytesPerSecond = BytesPerSecond }, root);
-        VolumeInfo volume = await bed.CreateAsync("secret", SecretBytes, settings: new VolumeSettings { Dax = dax });
+        Bed bed = await Bed.OpenAsync(pool with { EraseBytesPerSecond = BytesPerSecond }, root, dax);
+        VolumeInfo volume = await bed.CreateAsync("secret", SecretBytes);
         Pattern.Write(Path.Combine(await bed.PublishAsync(volume), "secret"), SecretBytes * 9 / 10);
         await bed.TakeDownAsync(volume.Id);
         long start = Stopwatch.GetTimestamp();
