@@ -3,6 +3,7 @@ using Cscm.Cli.Bench;
 using Cscm.Cli.Operator;
 using Cscm.Cli.Regions;
 using Cscm.Cli.Serve;
+using Cscm.Csi.Hosting;
 
 var root = new RootCommand("cscm: storage class memory for containers")
 {
@@ -14,4 +15,5 @@ var root = new RootCommand("cscm: storage class memory for containers")
     ListingCommands.CreateVolumes(),
     VolumeCommands.Create(),
 };
-return await root.Parse(args).InvokeAsync();
+ParseResult parsed = root.Parse(args);
+return await parsed.InvokeAsync(parsed.CommandResult.Command.Name == ServeCommand.Name ? CsiServer.Invocation : null);

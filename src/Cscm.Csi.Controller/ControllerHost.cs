@@ -61,13 +61,16 @@ internal static partial class ControllerHost
 
         // Kestrel's own handling of SIGTERM ends the rest too.
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, app.Lifetime.ApplicationStopping);
+        // Calls in flight wait for what the watches tell: the watches go after them.
+        using var drained = new CancellationTokenSource();
         await app.StartAsync(cancellationToken);
         LogServing(log, DriverInfo.Version, settings.Driver.DriverName, settings.Endpoint, config.Server);
-        Task watching = cluster.RunAsync(stop.Token);
+        Task watching = cluster.RunAsync(drained.Token);
         Task leading = settings.ElectsLeader ? election.RunAsync(cluster.LeadAsync, stop.Token) : cluster.LeadAsync(stop.Token);
         Task ready = BecomeReadyAsync(cluster, app.Services.GetRequiredService<Readiness>(), memory, log, stop.Token);
         await app.WaitForShutdownAsync(cancellationToken);
         await stop.CancelAsync();
+        await drained.CancelAsync();
         await Task.WhenAll(watching, leading, ready).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 

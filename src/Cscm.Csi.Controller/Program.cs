@@ -48,6 +48,6 @@ internal static class Program
                 return 1;
             }
         });
-        return command.Parse(arguments).InvokeAsync();
+        return command.Parse(arguments).InvokeAsync(CsiServer.Invocation);
     }
 }

@@ -8,6 +8,8 @@ namespace Cscm.Cli.Serve;
 /// <summary><c>cscm serve</c>: the whole driver on one machine, controller and node on one socket.</summary>
 internal static class ServeCommand
 {
+    public const string Name = "serve";
+
     public static Command Create()
     {
         var config = new Option<string?>("--config") { Description = "YAML file with settings; flags override it" };
@@ -31,7 +33,7 @@ internal static class ServeCommand
             Description = "Debug adds each request, secrets stripped",
             DefaultValueFactory = _ => LogLevel.Information,
         };
-        var command = new Command("serve", "Run the CSI driver on this machine, controller and node on one socket")
+        var command = new Command(Name, "Run the CSI driver on this machine, controller and node on one socket")
         {
             config, endpoint, state, nodeId, maximumVolumes, csiVersion, pools, metricsAddress, logLevel,
         };

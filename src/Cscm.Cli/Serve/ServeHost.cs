@@ -48,6 +48,7 @@ internal static partial class ServeHost
             new StorageOptions { StateDirectory = settings.StateDirectory, Pools = settings.Pools },
             IStepObserver.None, TimeProvider.System, message => LogStorage(storageLog, message), cancellationToken);
         IServiceCollection services = builder.Services;
+        services.LimitStop();
         services.AddSingleton(storage.Manager);
         services.AddSingleton(storage.Publisher);
         services.AddSingleton(new DriverInfo(settings.NodeId) { MaximumVolumes = settings.MaximumVolumes, ClaimsCsi113 = settings.ClaimsCsi113 });

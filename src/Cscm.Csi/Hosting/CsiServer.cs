@@ -1,9 +1,11 @@
+using System.CommandLine;
 using System.Net;
 using Cscm.Csi.Logging;
 using Cscm.Csi.Metrics;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 
 namespace Cscm.Csi.Hosting;
@@ -12,6 +14,12 @@ namespace Cscm.Csi.Hosting;
 public static class CsiServer
 {
     private const string UnixScheme = "unix://";
+
+    /// <summary>How long calls in flight may take once a server is to end: an orchestrator kills it after 30 s.</summary>
+    private static readonly TimeSpan s_stopLimit = TimeSpan.FromSeconds(25);
+
+    /// <summary>For a command that serves: the host limits its own end, where System.CommandLine would end the process two seconds after SIGTERM.</summary>
+    public static InvocationConfiguration Invocation => new() { ProcessTerminationTimeout = Timeout.InfiniteTimeSpan };
 
     /// <param name="endpoint">unix:///path/to/csi.sock; its directory is made if need be.</param>
     /// <param name="metricsAddress">Empty for none.</param>
@@ -35,6 +43,7 @@ public static class CsiServer
             if (metrics is not null)
                 server.ListenForMetrics(metrics);
         });
+        builder.Services.LimitStop();
         builder.Services.AddSingleton<Readiness>();
         builder.Services.AddSingleton<IReadiness>(provider => provider.GetRequiredService<Readiness>());
         builder.Services.AddSingleton<IdentityService>();
@@ -44,6 +53,9 @@ public static class CsiServer
         builder.Services.AddGrpc(options => options.Interceptors.Add<CallInterceptor>());
         return builder;
     }
+
+    /// <summary>Has the host end before an orchestrator loses its patience.</summary>
+    public static void LimitStop(this IServiceCollection services) => services.Configure<HostOptions>(host => host.ShutdownTimeout = s_stopLimit);
 
     /// <summary>Lines on standard output.</summary>
     public static void ConfigureLogging(ILoggingBuilder logging, LogLevel level) => logging

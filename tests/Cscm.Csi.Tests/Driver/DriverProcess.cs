@@ -30,6 +30,11 @@ public sealed class DriverProcess : IAsyncDisposable
 
     public int ProcessId => _process.Id;
 
+    public bool HasExited => _process.HasExited;
+
+    /// <summary>Null while it runs.</summary>
+    public int? ExitCodeOrNull => HasExited ? _process.ExitCode : null;
+
     public static async Task<DriverProcess> StartAsync(string executable, IEnumerable<string> pools, params string[] arguments)
     {
         string directory = System.IO.Directory.CreateTempSubdirectory("cscm-csi-").FullName;
@@ -70,11 +75,14 @@ public sealed class DriverProcess : IAsyncDisposable
         return long.Parse(line["VmRSS:".Length..].Trim().Split(' ')[0]) * 1024;
     }
 
+    /// <summary>Tells it to end, and does not wait.</summary>
+    public void Terminate() => _ = Kill(_process.Id, SignalTerminate);
+
     public async Task StopAsync()
     {
         if (_process.HasExited)
             return;
-        _ = Kill(_process.Id, SignalTerminate);
+        Terminate();
         using var limit = new CancellationTokenSource(s_stopLimit);
         try
         {
