@@ -79,21 +79,29 @@ public sealed class RealServerTests : IAsyncLifetime, IDisposable
         Lease lease = await CreateAsync("a", "one");
         await Client.ReplaceAsync(_leases, Held(lease, "two"), default);
         await Client.DeleteAsync(_leases, lease.Metadata.Name, null, default);
-        var seen = new List<(WatchEventType Type, string? Holder)>();
-        await foreach (WatchEvent<Lease> change in Client.WatchAsync(_leases, new WatchQuery($"cscm.io/test={_prefix}", since, TimeSpan.FromSeconds(20)), patience.Token))
+        (WatchEventType, string?)[] story = [(WatchEventType.Added, "one"), (WatchEventType.Modified, "two"), (WatchEventType.Deleted, "two")];
+        var seen = new List<(WatchEventType, string?)>();
+        await SeeAsync(new WatchQuery($"cscm.io/test={_prefix}", since, TimeSpan.FromSeconds(20)), lease, seen, patience.Token);
+        Assert.Equal(story, seen);
+        // A server that has run since its store was empty may remember the very first version; it must then tell all that came after.
+        var again = new List<(WatchEventType, string?)>();
+        if (await Record.ExceptionAsync(() => SeeAsync(new WatchQuery(null, "1", TimeSpan.FromSeconds(5)), lease, again, patience.Token)) is { } refusal)
+            Assert.True(Assert.IsType<KubernetesException>(refusal).IsGone, refusal.Message);
+        else
+            Assert.Equal(story, again);
+    }
+
+    /// <summary>Adds what a watch tells of a lease, to the lease's end.</summary>
+    private async Task SeeAsync(WatchQuery query, Lease lease, List<(WatchEventType, string?)> seen, CancellationToken cancellationToken)
+    {
+        await foreach (WatchEvent<Lease> change in Client.WatchAsync(_leases, query, cancellationToken))
         {
-            if (change.Type != WatchEventType.Bookmark)
-                seen.Add((change.Type, change.Object.Spec.HolderIdentity));
+            if (change.Type == WatchEventType.Bookmark || change.Object.Metadata.Name != lease.Metadata.Name)
+                continue;
+            seen.Add((change.Type, change.Object.Spec.HolderIdentity));
             if (change.Type == WatchEventType.Deleted)
                 break;
         }
-        Assert.Equal([(WatchEventType.Added, "one"), (WatchEventType.Modified, "two"), (WatchEventType.Deleted, "two")], seen);
-        KubernetesException refusal = await Refusal(async () =>
-        {
-            await foreach (WatchEvent<Lease> change in Client.WatchAsync(_leases, new WatchQuery(null, "1", TimeSpan.FromSeconds(5)), patience.Token))
-                _ = change;
-        });
-        Assert.True(refusal.IsGone, refusal.Message);
     }
 
     private static Lease Held(Lease lease, string holder) => lease with { Spec = lease.Spec with { HolderIdentity = holder } };
