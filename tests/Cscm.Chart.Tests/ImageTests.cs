@@ -1,6 +1,7 @@
 using System.Formats.Tar;
 using System.Security.Cryptography;
 using System.Text.Json;
+using YamlDotNet.RepresentationModel;
 
 namespace Cscm.Chart.Tests;
 
@@ -43,6 +44,18 @@ public sealed class ImageTests
     [InlineData("ndctl")]
     [InlineData("util-linux")]
     public void The_tools_image_has(string package) => Assert.Contains(package, File.ReadAllLines(Path.Combine(s_deploy, "packages", "tools")));
+
+    /// <summary>A pod's own sysfs may be read-only, its own /dev has no device that came later.</summary>
+    [Theory]
+    [InlineData("/dev")]
+    [InlineData("/sys")]
+    public void Regions_are_prepared_through_the_hosts_own(string directory)
+    {
+        YamlNode pod = Documents.Parse(File.ReadAllText(Path.Combine(s_deploy, "regions.yaml"))).At("spec");
+        string volume = pod.List("volumes").Single(candidate => candidate.Text("hostPath", "path") == directory).Text("name");
+        YamlNode mount = pod.List("containers").Single().List("volumeMounts").Single(candidate => candidate.Text("name") == volume);
+        Assert.Equal(directory, mount.Text("mountPath"));
+    }
 
     [ArchiveTheory]
     [InlineData("controller")]
