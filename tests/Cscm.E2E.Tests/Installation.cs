@@ -2,7 +2,7 @@ namespace Cscm.E2E.Tests;
 
 /// <summary>
 /// CSCM in the cluster, installed once for all tests. CSCM_E2E_REGISTRY and CSCM_E2E_TAG name the images; with CSCM_E2E_SCM=1 class cscm
-/// is real SCM on labelled nodes, else image files. CSCM_E2E_KEEP=1 leaves it installed.
+/// is real SCM on labelled nodes, else image files. CSCM_E2E_PATIENCE=4 waits four times as long; CSCM_E2E_KEEP=1 leaves it installed.
 /// </summary>
 public sealed class Installation : IDisposable
 {
@@ -35,7 +35,7 @@ public sealed class Installation : IDisposable
         string[] trial = Environment.GetEnvironmentVariable("CSCM_E2E_SCM") == "1" ? [] : ["--values", Path.Combine(chart, "values-trial.yaml")];
         Command.Run("helm",
         [
-            "upgrade", Release, chart, "--install", "--namespace", Namespace, "--create-namespace", "--wait", "--timeout", "5m", .. trial,
+            "upgrade", Release, chart, "--install", "--namespace", Namespace, "--create-namespace", "--wait", "--timeout", Patience.Argument(5), .. trial,
             "--set", $"images.registry={Setting("CSCM_E2E_REGISTRY", "cscm.io")}", "--set", $"images.tag={Setting("CSCM_E2E_TAG", "0.1.0")}", .. more,
         ]);
     }

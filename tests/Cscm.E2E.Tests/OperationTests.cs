@@ -11,7 +11,7 @@ public sealed class OperationTests(ITestOutputHelper output)
 
     [ClusterFact]
     public void Helm_test_passes()
-        => Assert.Contains("Succeeded", Command.Run("helm", ["test", "cscm", "--namespace", Installation.Namespace, "--timeout", "5m"]), StringComparison.Ordinal);
+        => Assert.Contains("Succeeded", Command.Run("helm", ["test", "cscm", "--namespace", Installation.Namespace, "--timeout", Patience.Argument(5)]), StringComparison.Ordinal);
 
     [ClusterFact]
     public void Every_node_shows_its_pools()
@@ -45,13 +45,13 @@ public sealed class OperationTests(ITestOutputHelper output)
         }
         Space.Await(
             () => $"{space.Kubectl("get", "pods", "-o", "jsonpath={.items[*].status.phase}").Split(' ').Count(phase => phase == "Succeeded")}", $"{Volumes}",
-            () => space.Kubectl("get", "pods,events"), TimeSpan.FromMinutes(5));
+            () => space.Kubectl("get", "pods,events"), Patience.Minutes(5));
         string[] volumes = [.. Enumerable.Range(0, Volumes).Select(i => space.VolumeOf($"claim-{i}"))];
         space.Kubectl("delete", "pods,pvc", "--all", "--wait=false");
         Installation.KillDriver();
         Space.Await(
             () => $"{volumes.Count(volume => Command.TryRun("kubectl", ["get", "scmvolume", volume]).ExitCode == 0)} left", "0 left",
-            () => Command.Run("kubectl", ["get", "scmvolumes"]), TimeSpan.FromMinutes(5));
+            () => Command.Run("kubectl", ["get", "scmvolumes"]), Patience.Minutes(5));
     }
 
     [ClusterFact]
@@ -98,7 +98,7 @@ public sealed class OperationTests(ITestOutputHelper output)
         Command.Run("kubectl", ["delete", "node", node]);
         space.Kubectl("delete", "pvc", "claim", "--wait=false");
         Space.Await(
-            () => $"{Command.TryRun("kubectl", ["get", "scmvolume", volume]).ExitCode}", "1", () => Command.Run("kubectl", ["get", "scmvolume", volume, "-o", "yaml"]), TimeSpan.FromMinutes(5));
+            () => $"{Command.TryRun("kubectl", ["get", "scmvolume", volume]).ExitCode}", "1", () => Command.Run("kubectl", ["get", "scmvolume", volume, "-o", "yaml"]), Patience.Minutes(5));
         Space.Await(() => $"{Command.TryRun("kubectl", ["get", "scmnode", node]).ExitCode}", "1");
     }
 
@@ -140,7 +140,7 @@ public sealed class OperationTests(ITestOutputHelper output)
         }
         Space.Await(
             () => $"{space.Kubectl("get", "pvc", "-o", "jsonpath={.items[*].status.phase}").Split(' ').Count(phase => phase == "Bound")}", "100",
-            () => space.Kubectl("get", "events"), TimeSpan.FromMinutes(5));
+            () => space.Kubectl("get", "events"), Patience.Minutes(5));
         output.WriteLine($"claims_per_s={100 / clock.Elapsed.TotalSeconds:0.0}");
     }
 }

@@ -6,13 +6,13 @@ namespace Cscm.E2E.Tests;
 /// <summary>A namespace for one test, with what tests do in it. Goes away with everything in it.</summary>
 internal sealed class Space : IDisposable
 {
-    private static readonly TimeSpan s_patience = TimeSpan.FromMinutes(3);
+    private static readonly TimeSpan s_patience = Patience.Minutes(3);
 
     private readonly string _name = $"cscm-e2e-{Guid.NewGuid().ToString("N")[..8]}";
 
     public Space() => Command.Run("kubectl", ["create", "namespace", _name]);
 
-    public void Dispose() => Command.Run("kubectl", ["delete", "namespace", _name, "--wait=true", "--timeout=5m"]);
+    public void Dispose() => Command.Run("kubectl", ["delete", "namespace", _name, "--wait=true", $"--timeout={Patience.Argument(5)}"]);
 
     public string Kubectl(params IEnumerable<string> arguments) => Command.Run("kubectl", ["--namespace", _name, .. arguments]);
 
