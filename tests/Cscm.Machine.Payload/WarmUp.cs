@@ -53,8 +53,22 @@ internal static partial class WarmUp
             Thread.Sleep(10);
         Run("cscm", ["pools", .. there]);
         Run("cscm", ["volumes", .. there]);
+        string id = OutputOf(() => Run("cscm", ["volume", "create", name, "16Mi", "--pool", name, .. there])).Trim(), target = Path.Combine(root, "target");
+        Run("cscm", ["volume", "mount", id, target, .. there]);
+        Run("cscm", ["volume", "unmount", id, target, .. there]);
+        Run("cscm", ["volume", "delete", id, .. there]);
         Require(Kill(Environment.ProcessId, Terminate), "end to cscm serve");
         Require(serve.Result, "cscm serve");
+    }
+
+    private static string OutputOf(Action act)
+    {
+        TextWriter standard = Console.Out;
+        using var output = new StringWriter();
+        Console.SetOut(output);
+        act();
+        Console.SetOut(standard);
+        return output.ToString();
     }
 
     private static void Run(string program, params string[] arguments) => Require(Programs.Run(program, arguments), $"{program} {string.Join(' ', arguments)}");
