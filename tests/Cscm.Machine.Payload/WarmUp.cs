@@ -1,5 +1,5 @@
-using System.Diagnostics;
 using System.Runtime.InteropServices;
+using Cscm.Storage.Conformance;
 
 namespace Cscm.Machine.Payload;
 
@@ -35,9 +35,9 @@ internal static partial class WarmUp
         string image = Path.Combine(root, "image");
         using (FileStream file = File.Create(image))
             file.SetLength(ImageBytes);
-        string device = RunTool("losetup", "--find", "--show", image).Trim();
+        string device = Tool.MustRunAsync("losetup", "--find", "--show", image).Result.Trim();
         RunSuite(Path.Combine(root, "lvm"), $"name={name},kind=lvm,size={PoolBytes},source={device}", s_scenarios[..2], "--dax", "preferred");
-        RunTool("losetup", "--detach", device);
+        Tool.MustRunAsync("losetup", "--detach", device).Wait();
     }
 
     private static void RunSuite(string root, string pool, IEnumerable<string> scenarios, params string[] options)
@@ -72,15 +72,6 @@ internal static partial class WarmUp
     }
 
     private static void Run(string program, params string[] arguments) => Require(Programs.Run(program, arguments), $"{program} {string.Join(' ', arguments)}");
-
-    private static string RunTool(string tool, params string[] arguments)
-    {
-        using Process process = Process.Start(new ProcessStartInfo(tool, arguments) { RedirectStandardOutput = true, UseShellExecute = false })!;
-        string output = process.StandardOutput.ReadToEnd();
-        process.WaitForExit();
-        Require(process.ExitCode, tool);
-        return output;
-    }
 
     private static void Require(int code, string what)
     {

@@ -34,6 +34,7 @@ public sealed class NamespacePoolTests : IClassFixture<SavedMachine>
         Assert.NotEqual(empty, before);
         await machine.MustRunScriptAsync($"{Suite} {Pool} --only the_largest_volume_that_is_offered_can_be_made_and_nothing_after_it");
         Assert.Equal(before, await his.HashAsync());
+        Assert.Equal(his, await HostView.OfAsync(machine, "pmem0"));
     }
 
     [MachineFact]
