@@ -17,26 +17,26 @@ internal static partial class WarmUp
         if (program == "cscm")
         {
             Run("cscm", "regions", "--json");
-            ServeOnce(root, name);
+            OverLoop(root, name, pool => ServeOnce(root, name, pool));
         }
         else
         {
             foreach (string kind in new[] { "dram", "file" })
                 RunSuite(Path.Combine(root, kind), $"name={name},kind={kind},size=134217728", s_scenarios);
-            RunSuiteOverLoop(root, name);
+            OverLoop(root, name, pool => RunSuite(Path.Combine(root, "lvm"), pool, s_scenarios[..2], "--dax", "preferred"));
         }
         Directory.Delete(root, recursive: true);
     }
 
-    /// <summary>What pools on devices have in common. No DAX here, and no memory to spare: short lives only.</summary>
-    private static void RunSuiteOverLoop(string root, string name)
+    /// <summary>A pool of what pools on devices have in common. No DAX here, and no memory to spare: short lives only.</summary>
+    private static void OverLoop(string root, string name, Action<string> use)
     {
         const long ImageBytes = 64 << 20, PoolBytes = 48 << 20;
         string image = Path.Combine(root, "image");
         using (FileStream file = File.Create(image))
             file.SetLength(ImageBytes);
         string device = Tool.MustRunAsync("losetup", "--find", "--show", image).Result.Trim();
-        RunSuite(Path.Combine(root, "lvm"), $"name={name},kind=lvm,size={PoolBytes},source={device}", s_scenarios[..2], "--dax", "preferred");
+        use($"name={name},kind=lvm,size={PoolBytes},source={device}");
         Tool.MustRunAsync("losetup", "--detach", device).Wait();
     }
 
@@ -44,16 +44,16 @@ internal static partial class WarmUp
         => Run("Cscm.Storage.Conformance", ["suite", "--root", root, "--pool", pool, .. scenarios.SelectMany(scenario => new[] { "--only", scenario }), .. options]);
 
     /// <summary>Server and client of one process: whatever it will be asked to be.</summary>
-    private static void ServeOnce(string root, string name)
+    private static void ServeOnce(string root, string name, string pool)
     {
         string socket = Path.Combine(root, "csi.sock");
         string[] there = ["--endpoint", $"unix://{socket}"];
-        var serve = Task.Run(() => Programs.Run("cscm", ["serve", "--state", Path.Combine(root, "state"), "--pool", $"name={name},kind=dram,size=67108864", .. there]));
+        var serve = Task.Run(() => Programs.Run("cscm", ["serve", "--state", Path.Combine(root, "state"), "--pool", pool, .. there]));
         while (!File.Exists(socket) && !serve.IsCompleted)
             Thread.Sleep(10);
         Run("cscm", ["pools", .. there]);
         Run("cscm", ["volumes", .. there]);
-        string id = OutputOf(() => Run("cscm", ["volume", "create", name, "16Mi", "--pool", name, .. there])).Trim(), target = Path.Combine(root, "target");
+        string id = OutputOf(() => Run("cscm", ["volume", "create", name, "16Mi", "--pool", name, "--dax", "preferred", .. there])).Trim(), target = Path.Combine(root, "target");
         Run("cscm", ["volume", "mount", id, target, .. there]);
         Run("cscm", ["volume", "unmount", id, target, .. there]);
         Run("cscm", ["volume", "delete", id, .. there]);
