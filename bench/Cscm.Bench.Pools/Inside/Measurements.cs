@@ -12,7 +12,7 @@ internal sealed class Measurements
     // Warm: an emulated processor translates what it meets for the first time, which takes longer than running it.
     private const int Rounds = 25, WarmUpRounds = 60;
     private const int ManyVolumes = 1000, Sample = 40;
-    private const int ToolRounds = 5, ToolWarmUpRounds = 8, EraseRounds = 3, StreamRounds = 9;
+    private const int ToolRounds = 5, ToolWarmUpRounds = 8, EraseRounds = 3, StreamRounds = 61;
     private const long LargeBytes = 768 * MiB;
 
     private Driver _driver = null!;
@@ -137,12 +137,12 @@ internal sealed class Measurements
             for (int round = -1; round < StreamRounds; round++)
             {
                 bool isContainerFirst = round % 2 == 0;
-                double first = isContainerFirst ? container.Sweep(3) : host.Sweep(3), second = isContainerFirst ? host.Sweep(3) : container.Sweep(3);
+                double first = isContainerFirst ? container.Sweep(1) : host.Sweep(1), second = isContainerFirst ? host.Sweep(1) : container.Sweep(1);
                 if (round >= 0)
                     ratios.Add(isContainerFirst ? first / second : second / first);
             }
         }
-        Console.WriteLine($"stream: in the container {Numbers.Median(ratios):P1} of outside, rounds {string.Join(" ", ratios.Select(ratio => $"{ratio:0.00}"))}");
+        Console.WriteLine($"stream: in the container {Numbers.Median(ratios):P1} of outside, {StreamRounds} rounds, half of them between {Numbers.Quantile(ratios, 0.25):0.00} and {Numbers.Quantile(ratios, 0.75):0.00}");
         foreach (VolumeInfo volume in new[] { inside, outside })
         {
             await _driver.UnpublishAsync(volume);

@@ -11,6 +11,14 @@ internal static class Numbers
         return sorted.Length % 2 == 1 ? sorted[sorted.Length / 2] : (sorted[(sorted.Length / 2) - 1] + sorted[sorted.Length / 2]) / 2;
     }
 
+    /// <param name="values">At least one.</param>
+    /// <param name="share">0 for the least, 1 for the greatest.</param>
+    public static double Quantile(IEnumerable<double> values, double share)
+    {
+        double[] sorted = [.. values.Order()];
+        return sorted[(int)Math.Round(share * (sorted.Length - 1))];
+    }
+
     public static double SecondsOf(Action act)
     {
         long start = Stopwatch.GetTimestamp();
