@@ -54,7 +54,7 @@ public sealed class NamespacePoolTests : IClassFixture<SavedMachine>
     }
 
     [MachineFact]
-    public async Task A_region_is_prepared_only_when_told_to_and_only_when_it_is_empty()
+    public async Task A_region_is_prepared_only_when_told_to_and_only_when_it_is_empty_and_can_be_disabled()
     {
         await using VirtualMachine machine = await Machines.StartAsync(new MachineOptions { Nvdimms = [new Nvdimm(256 * Mib)], PayloadDirectory = Payload.Directory });
         ExecResult asked = await machine.RunAsync(["cscm", "regions", "prepare", "region0"]);
@@ -68,7 +68,13 @@ public sealed class NamespacePoolTests : IClassFixture<SavedMachine>
         Assert.Contains("wipefs -a /dev/pmem0", full.Error, StringComparison.Ordinal);
         Assert.Equal(LabelState.Blank, await LabelsAsync(machine));
 
-        await machine.MustRunScriptAsync("wipefs -q -a /dev/pmem0; cscm regions prepare region0 --yes");
+        await machine.MustRunScriptAsync("wipefs -q -a /dev/pmem0; mount --bind /sys /sys; mount -o remount,bind,ro /sys");
+        ExecResult inContainer = await machine.RunAsync(["cscm", "regions", "prepare", "region0", "--yes"]);
+        Assert.Equal(2, inContainer.ExitCode);
+        Assert.Contains("region0 cannot be disabled", inContainer.Error, StringComparison.Ordinal);
+        Assert.Equal(LabelState.Blank, await LabelsAsync(machine));
+
+        await machine.MustRunScriptAsync("umount /sys; cscm regions prepare region0 --yes");
         Assert.Equal(LabelState.Present, await LabelsAsync(machine));
     }
 

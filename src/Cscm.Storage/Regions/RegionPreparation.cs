@@ -38,7 +38,9 @@ public sealed record RegionPreparation(IReadOnlyList<string> Regions, IReadOnlyL
     }
 
     /// <summary>Carries it out; can be repeated after it was cut off anywhere.</summary>
-    /// <exception cref="StorageException">Internal: ndctl failed. The regions are enabled again all the same.</exception>
+    /// <exception cref="StorageException">
+    /// Internal: ndctl failed; FailedPrecondition: a region could not be disabled. The regions are enabled again all the same.
+    /// </exception>
     public async Task CarryOutAsync(CancellationToken cancellationToken)
     {
         if (Regions.Count == 0)
@@ -46,6 +48,9 @@ public sealed record RegionPreparation(IReadOnlyList<string> Regions, IReadOnlyL
         try
         {
             await ToolRunner.RunOrThrowAsync("ndctl", Package, ["disable-region", .. Regions], cancellationToken);
+            // ndctl succeeds where it disabled nothing.
+            if (Regions.FirstOrDefault(IsEnabled) is { } enabled)
+                throw Refused($"{enabled} cannot be disabled: end what uses its namespaces (ndctl list --namespaces --region={enabled}), and in a container mount the node's /sys so that it can be written");
             await ToolRunner.RunOrThrowAsync("ndctl", Package, ["init-labels", .. Devices], cancellationToken);
         }
         finally
@@ -53,6 +58,8 @@ public sealed record RegionPreparation(IReadOnlyList<string> Regions, IReadOnlyL
             await ToolRunner.RunOrThrowAsync("ndctl", Package, ["enable-region", .. Regions], CancellationToken.None);
         }
     }
+
+    private static bool IsEnabled(string region) => Directory.Exists($"/sys/bus/nd/devices/{region}/driver");
 
     private static void RequireEmpty(Region region)
     {
